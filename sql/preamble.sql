@@ -1,0 +1,2 @@
+\echo Use "CREATE EXTENSION hnswc" to load this file. \quit
+

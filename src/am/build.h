@@ -1,0 +1,75 @@
+/*
+ * build.h: what the files of CREATE INDEX share.
+ *
+ * build.c           the build as a whole, in the order of its phases
+ * build_train.c     a sample of the table, for the codes
+ * build_rows.c      from a heap tuple into the graph, in every process of the build
+ * build_parallel.c  the processes
+ */
+#ifndef HNSWC_BUILD_H
+#define HNSWC_BUILD_H
+
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "am/element.h"
+#include "build/arena.h"
+#include "nodes/execnodes.h"
+#include "page/page.h"
+
+/* One process's part of a build: everything a row needs, allocated once. */
+typedef struct BuildRows
+{
+	Relation heap;
+	Relation index;
+	IndexInfo *info;
+	IndexState *state;
+	const ElementType *type;
+	ArenaShared *shared;
+	bool report; /* this process reports progress */
+	MemoryContext row_cxt;
+
+	/* in memory */
+	Arena *arena;
+	const Coder *build_coder; /* of the codes that the build measures by */
+	GraphInsert *insert;
+	CodeQuery *query;
+	/* after the arena was flushed, made when first needed */
+	PageStore *pages;
+	GraphInsert *page_insert;
+	CodeQuery *page_query;
+
+	/* the row at hand */
+	float *vector;
+	void *code;
+	void *side_code; /* NULL: the build measures by `code` */
+	void *stored;    /* as it goes to the vector stream, or NULL */
+	void *scratch;
+} BuildRows;
+
+/* build_train.c: writes code_params_size() bytes to `params`. */
+extern void build_train(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape, void *params);
+
+/* build_rows.c */
+
+/* Bytes that the build keeps for each node beside its slot: 0 where it measures by the stored codes. */
+extern Size build_side_size(const IndexState *state);
+/* `area`: where the arena's memory comes from, NULL for this process's own. */
+extern BuildRows *build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared,
+									dsa_area *area);
+/* Inserts all rows that `scan` returns (NULL: of the whole table).  Returns the heap tuples seen. */
+extern double build_rows_scan(BuildRows *rows, TableScanDesc scan);
+/* Writes the arena to the file if that has not happened yet.  When all processes are done. */
+extern void build_rows_finish(BuildRows *rows);
+
+/* build_parallel.c */
+
+/* How many workers a build should ask for. */
+extern int build_workers(Relation heap, Relation index, IndexInfo *info);
+/*
+ * Builds with up to `nworkers` workers beside this process.  False, with nothing done, if none could be had.
+ */
+extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, double *heap_tuples,
+						   double *index_tuples);
+
+#endif /* HNSWC_BUILD_H */

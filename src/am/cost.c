@@ -1,0 +1,134 @@
+/*
+ * cost.c: what a scan costs, for the planner.
+ *
+ * The unit is PostgreSQL's, in which visiting a tuple of a cached page costs cpu_tuple_cost = 0.01.  Measuring one node
+ * takes about as long (some 100 ns), so the estimate is honest where it is about the CPU.
+ *
+ * Startup is a whole search: the rows of the first hnsw.ef_search candidates cost hardly more.  Each row beyond them
+ * makes the search go on, at a cost that hardly depends on how many there were before.  So the total is startup plus
+ * a constant per row, and the planner's interpolation for a LIMIT (over k rows of n, with a filter that keeps a share s:
+ * k / (s * n) of the way from startup to total) asks for just the rows that will be fetched.  Thus
+ * - a LIMIT of a few rows costs the startup: less than reading a table of a thousand vectors,
+ * - a filter that keeps few rows makes the index dear, and another index on the filter's column wins,
+ * - ordering the whole table costs more than a sort, which is also exact.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "am/am.h"
+#include "am/element.h"
+#include "compat.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/float.h"
+#include "utils/selfuncs.h"
+#include "utils/spccache.h"
+
+/* Preparing the query and opening the index, in cpu_operator_cost: some 10 us.  Lets tiny tables be read as they are. */
+#define PREPARE_OPERATORS 400
+/* How many bytes of a code are measured in the time of an operator (25 ns in these units). */
+#define BYTES_PER_OPERATOR 256
+/* Re-ranking a candidate from the vectors in the index, in cpu_tuple_cost: 0.4 to 0.7 us when cached. */
+#define RERANK_TUPLES 4
+/* A cached page against one that is read at random: pinning it is all there is to do, and the visit includes most of that. */
+#define CACHED_PAGE_SHARE 0.005
+
+/* An index as the estimate sees it. */
+typedef struct ScanModel
+{
+	double rows; /* in the index */
+	BlockNumber pages;
+	int m;
+	double visit_cost; /* of measuring a node, CPU only */
+} ScanModel;
+
+static void
+model_read(ScanModel *model, IndexOptInfo *info)
+{
+	/* the planner holds a lock already */
+	Relation index = index_open(info->indexoid, NoLock);
+	int dims = Max(TupleDescAttr(RelationGetDescr(index), 0)->atttypmod, 1);
+	int bits = options_bits(index, dims, element_type(index)->metric);
+
+	model->rows = Max(info->tuples, 1.0);
+	model->pages = Max(info->pages, 1);
+	model->m = options_m(index);
+	model->visit_cost =
+		cpu_index_tuple_cost + cpu_operator_cost * (1.0 + (double) dims * bits / BITS_PER_BYTE / BYTES_PER_OPERATOR);
+	index_close(index, NoLock);
+}
+
+/*
+ * Nodes that a search measures.  It expands ef nodes of up to 2m neighbours each, but in a small graph most have been
+ * seen before: the more of the graph they are, the fewer are new.
+ */
+static double
+search_visits(const ScanModel *model)
+{
+	double links = 2.0 * model->m * hnsw_ef_search;
+	double descent = model->m * log(model->rows) / log(model->m);
+
+	return links * model->rows / (links + model->rows) + Min(descent, model->rows);
+}
+
+/*
+ * A page of the index, on average.  Node pages are small and what every search reads, so as many as the cache holds are
+ * in it; a table's pages are charged in full though they are often cached too, but its TOASTed vectors not at all, and
+ * those would cost a sequential scan ten times what it is charged.
+ */
+static double
+page_cost(const ScanModel *model, double random_cost)
+{
+	double cached = Min(1.0, (double) effective_cache_size / model->pages);
+
+	return random_cost * (1.0 - cached + cached * CACHED_PAGE_SHARE);
+}
+
+/* Of the IndexPath's costs, those of a path that is good for nothing. */
+static void
+refuse(IndexPath *path, Cost *startup, Cost *total)
+{
+	*startup = get_float8_infinity();
+	*total = get_float8_infinity();
+	PATH_DISABLE(&path->path);
+}
+
+void
+hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost, Cost *indexTotalCost,
+				 Selectivity *indexSelectivity, double *indexCorrelation, double *indexPages)
+{
+	GenericCosts generic;
+	ScanModel model;
+	double visits;
+	double pages;
+	double random_cost;
+	double row_cost;
+
+	memset(&generic, 0, sizeof(generic));
+	*indexCorrelation = 0.0;
+	if (path->indexorderbys == NIL)
+	{
+		/* there is no other way to scan than from near to far */
+		*indexSelectivity = 0.0;
+		*indexPages = 0.0;
+		refuse(path, indexStartupCost, indexTotalCost);
+		return;
+	}
+	genericcostestimate(root, path, loop_count, &generic);
+	model_read(&model, path->indexinfo);
+	visits = search_visits(&model);
+	/* in a nested loop later searches find the pages of the earlier ones */
+	pages = index_pages_fetched(visits * loop_count, model.pages, model.pages, root) / loop_count;
+	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, NULL);
+
+	*indexStartupCost = cpu_operator_cost * PREPARE_OPERATORS + visits * model.visit_cost +
+						pages * page_cost(&model, random_cost) + hnsw_ef_search * RERANK_TUPLES * cpu_tuple_cost +
+						index_other_operands_eval_cost(root, path->indexorderbys);
+	/* a row more is a node more to expand, half of whose m links on average are new, and to re-rank */
+	row_cost = model.m * 0.5 * (model.visit_cost + page_cost(&model, random_cost)) + RERANK_TUPLES * cpu_tuple_cost;
+	*indexTotalCost = *indexStartupCost + model.rows * row_cost;
+	*indexSelectivity = generic.indexSelectivity;
+	*indexPages = pages;
+}

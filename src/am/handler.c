@@ -1,0 +1,52 @@
+/*
+ * handler.c: hnswhandler(), the table of what the access method can do and by which callbacks.
+ */
+#include "postgres.h"
+
+#include "am/am.h"
+#include "commands/vacuum.h"
+#include "compat.h"
+#include "fmgr.h"
+
+/* What the planner and the executor may ask of the access method.  What is false or NULL is not set: makeNode() zeroes. */
+static void
+set_properties(IndexAmRoutine *routine)
+{
+	routine->amstrategies = 0; /* operators have the meaning their operator class gives them */
+	routine->amsupport = HNSWC_NPROCS;
+	routine->amcanorderbyop = true;
+	routine->amoptionalkey = true; /* a scan has an ORDER BY and no conditions */
+	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	routine->amkeytype = InvalidOid;
+	AM_CAN_BUILD_PARALLEL(routine);
+}
+
+static void
+set_callbacks(IndexAmRoutine *routine)
+{
+	routine->ambuild = hnswbuild;
+	routine->ambuildempty = hnswbuildempty;
+	routine->ambuildphasename = hnswbuildphasename;
+	routine->aminsert = hnswinsert;
+	routine->ambulkdelete = hnswbulkdelete;
+	routine->amvacuumcleanup = hnswvacuumcleanup;
+	routine->amcostestimate = hnswcostestimate;
+	routine->amoptions = hnswoptions;
+	routine->amvalidate = hnswvalidate;
+	routine->ambeginscan = hnswbeginscan;
+	routine->amrescan = hnswrescan;
+	routine->amgettuple = hnswgettuple;
+	routine->amendscan = hnswendscan;
+}
+
+PG_FUNCTION_INFO_V1(hnswhandler);
+
+Datum
+hnswhandler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+
+	set_properties(routine);
+	set_callbacks(routine);
+	PG_RETURN_POINTER(routine);
+}

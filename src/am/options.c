@@ -1,0 +1,227 @@
+/*
+ * options.c: what a user can choose: reloptions of an index and settings of a session; and the defaults.
+ *
+ * Reloptions shape an index when it is built and are kept in its meta page from then on: ALTER INDEX SET has an effect
+ * at the next REINDEX only.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/reloptions.h"
+#include "am/am.h"
+#include "am/element.h"
+#include "utils/guc.h"
+
+#define NOT_GIVEN (-1)
+
+int hnsw_ef_search = HNSWC_DEFAULT_EF_SEARCH;
+int hnsw_iterative_scan = ITERATIVE_SCAN_STRICT;
+int hnsw_max_scan_tuples = INT_MAX;
+double hnsw_scan_mem_multiplier = 1.0;
+
+static relopt_kind hnsw_relopt_kind;
+
+static const struct config_enum_entry iterative_scan_options[] = {
+	{"off", ITERATIVE_SCAN_OFF, false},
+	{"relaxed_order", ITERATIVE_SCAN_RELAXED, false},
+	{"strict_order", ITERATIVE_SCAN_STRICT, false},
+	{NULL, 0, false},
+};
+
+/* An enum and not an integer: PostgreSQL's own message then lists what is allowed. */
+static relopt_enum_elt_def bits_options[] = {
+	{"1", 1}, {"2", 2}, {"4", 4}, {"8", 8}, {"32", CODE_BITS_EXACT}, {(const char *) NULL, 0},
+};
+
+static relopt_enum_elt_def rerank_options[] = {
+	{"index", RERANK_INDEX},
+	{"half", RERANK_HALF},
+	{"table", RERANK_TABLE},
+	{(const char *) NULL, 0},
+};
+
+/* The widths there are, from the widest. */
+static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
+
+/*
+ * The defaults of `bits` and `rerank`: the only place that knows them.
+ *
+ * bits: few enough that the nodes are small, so many that a walk goes the way exact distances would take it.  Rotated
+ * codes of 4 bits do from some 200 dimensions on; the error of a code grows as dimensions get fewer, while the bytes
+ * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.
+ */
+#define FEW_DIMS 200
+
+static int
+default_bits(int dims, CodeMetric metric)
+{
+	if (metric == CODE_L1 || dims < FEW_DIMS)
+		return 8;
+	return 4;
+}
+
+static RerankSource
+default_rerank(void)
+{
+	return RERANK_INDEX;
+}
+
+static void
+define_settings(void)
+{
+	DefineCustomIntVariable("hnsw.ef_search", "Sets the number of candidates a search keeps.",
+							"More candidates find more of the true nearest neighbours and take longer.",
+							&hnsw_ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
+							NULL, NULL);
+	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets whether and how a scan goes on when more rows are needed.",
+							 "\"strict_order\" returns rows by distance, \"relaxed_order\" nearly so but finds more; "
+							 "with \"off\" a scan ends after hnsw.ef_search candidates.",
+							 &hnsw_iterative_scan, ITERATIVE_SCAN_STRICT, iterative_scan_options, PGC_USERSET, 0, NULL,
+							 NULL, NULL);
+	DefineCustomIntVariable("hnsw.max_scan_tuples", "Sets the number of tuples after which a scan stops going on.",
+							"The default is no limit: a scan goes on until its LIMIT is met or the index has no more. "
+							"The first hnsw.ef_search candidates are always returned.",
+							&hnsw_max_scan_tuples, INT_MAX, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("hnsw.scan_mem_multiplier", "Sets the memory a scan may use, as a multiple of work_mem.",
+							 NULL, &hnsw_scan_mem_multiplier, 1.0, 1.0, 1000.0, PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("hnsw");
+}
+
+void
+options_init(void)
+{
+	define_settings();
+	hnsw_relopt_kind = add_reloption_kind();
+	add_int_reloption(hnsw_relopt_kind, "m", "Neighbours a node is given when it is inserted", HNSWC_DEFAULT_M,
+					  HNSWC_MIN_M, HNSWC_MAX_M, AccessExclusiveLock);
+	add_int_reloption(hnsw_relopt_kind, "ef_construction", "Candidates kept when searching for a node's neighbours",
+					  HNSWC_DEFAULT_EF_CONSTRUCTION, HNSWC_MIN_EF_CONSTRUCTION, HNSWC_MAX_EF_CONSTRUCTION,
+					  AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "bits", "Bits per dimension of the codes in the index", bits_options,
+					   NOT_GIVEN, "Valid values are \"1\", \"2\", \"4\", \"8\", and \"32\".", AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "rerank", "Where the vectors are that results are ordered by", rerank_options,
+					   NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".", AccessExclusiveLock);
+}
+
+bytea *
+hnswoptions(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{"m", RELOPT_TYPE_INT, offsetof(HnswOptions, m)},
+		{"ef_construction", RELOPT_TYPE_INT, offsetof(HnswOptions, ef_construction)},
+		{"bits", RELOPT_TYPE_ENUM, offsetof(HnswOptions, bits)},
+		{"rerank", RELOPT_TYPE_ENUM, offsetof(HnswOptions, rerank)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind, sizeof(HnswOptions), table,
+									  lengthof(table));
+}
+
+/* NULL when none was given. */
+static const HnswOptions *
+given_options(Relation index)
+{
+	return (const HnswOptions *) index->rd_options;
+}
+
+int
+options_m(Relation index)
+{
+	const HnswOptions *options = given_options(index);
+
+	return options ? options->m : HNSWC_DEFAULT_M;
+}
+
+int
+options_ef_construction(Relation index)
+{
+	const HnswOptions *options = given_options(index);
+
+	return options ? options->ef_construction : HNSWC_DEFAULT_EF_CONSTRUCTION;
+}
+
+int
+options_bits(Relation index, int dims, CodeMetric metric)
+{
+	const HnswOptions *options = given_options(index);
+
+	return options && options->bits != NOT_GIVEN ? options->bits : default_bits(dims, metric);
+}
+
+/* The typmod of the column or expression, which is its number of dimensions. */
+static int
+column_dims(Relation index, const ElementType *type)
+{
+	int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+
+	if (dims < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions")));
+	if (dims > type->max_dims)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("column cannot have more than %d dimensions for hnsw index", type->max_dims)));
+	return dims;
+}
+
+static bool
+code_fits(const CodeSpec *spec, int bits, int m)
+{
+	CodeSpec narrower = *spec;
+	PageLayout layout;
+
+	narrower.bits = bits;
+	return page_layout_init(&layout, code_size(&narrower), 0, m);
+}
+
+/* The widest code of at most `most` bits whose nodes fit a page; 0 for none. */
+static int
+widest_bits(const CodeSpec *spec, int most, int m)
+{
+	for (int i = 0; i < lengthof(code_widths); i++)
+	{
+		if (code_widths[i] <= most && code_fits(spec, code_widths[i], m))
+			return code_widths[i];
+	}
+	return 0;
+}
+
+/* Settles spec->bits: the default gives way to what fits a page, a choice of the user does not. */
+static void
+choose_bits(Relation index, CodeSpec *spec, int m)
+{
+	const HnswOptions *options = given_options(index);
+	int wanted = options_bits(index, spec->dims, spec->metric);
+	int fitting = widest_bits(spec, wanted, m);
+	bool given = options && options->bits != NOT_GIVEN;
+
+	if (fitting == 0 || (given && fitting != wanted))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("codes of %d bits for %d dimensions do not fit a page with m = %d", wanted, spec->dims, m),
+				 fitting > 0 ? errhint("Use bits = %d or fewer.", fitting) : errhint("Use a smaller m.")));
+	spec->bits = fitting;
+}
+
+void
+options_shape(Relation index, IndexShape *shape)
+{
+	const HnswOptions *options = given_options(index);
+	const ElementType *type = element_type(index);
+
+	memset(shape, 0, sizeof(*shape));
+	shape->type = type->id;
+	shape->m = options_m(index);
+	shape->ef_construction = options_ef_construction(index);
+	shape->spec.metric = type->metric;
+	shape->spec.dims = column_dims(index, type);
+	if (shape->ef_construction < 2 * shape->m)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("ef_construction must be greater than or equal to 2 * m")));
+	choose_bits(index, &shape->spec, shape->m);
+	if (shape->spec.bits == CODE_BITS_EXACT)
+		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
+	else if (options && options->rerank != NOT_GIVEN)
+		shape->rerank = options->rerank;
+	else
+		shape->rerank = default_rerank();
+}

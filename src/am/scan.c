@@ -1,0 +1,350 @@
+/*
+ * scan.c: ORDER BY embedding <-> query.
+ *
+ * A search of the graph gives the ef best by estimated distance.  Their exact distances are measured as they are needed:
+ * the nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of the
+ * estimates.  When the executor wants more rows than that, the search goes on where it stood, for twice as many each
+ * time; when the graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short
+ * of rows only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ *
+ * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
+ * is kept back and returned last, when there is nothing else, rather than lost.
+ *
+ * Under an MVCC snapshot it is harmless to return the TID of a row that vacuum has removed meanwhile: whatever took its
+ * place is not visible to the snapshot.  Other snapshots are refused.
+ *
+ * Locks: none.  See src/page/README for why pins are enough.
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "am/scan.h"
+#include "graph/memory.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/float.h"
+#include "utils/snapmgr.h"
+
+#define MAX_RESUME_EF 2000
+#define FIRST_QUEUE_SIZE 256
+
+IndexScanDesc
+hnswbeginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+
+	scan->opaque = NULL;
+	return scan;
+}
+
+static int
+result_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const ScanResult *x = pairingheap_const_container(ScanResult, heap_node, a);
+	const ScanResult *y = pairingheap_const_container(ScanResult, heap_node, b);
+
+	if (x->dist != y->dist)
+		return x->dist < y->dist ? 1 : -1;
+	return (x->element < y->element) - (x->element > y->element);
+}
+
+/* Everything of a scan that depends on the index alone. */
+static HnswScan *
+scan_create(IndexScanDesc scan, IndexState *state)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	HnswScan *so = palloc0(sizeof(HnswScan));
+
+	so->scan = scan;
+	so->cxt = cxt;
+	so->results_cxt = AllocSetContextCreate(cxt, "hnsw scan results", ALLOCSET_SMALL_SIZES);
+	so->state = state;
+	so->type = element_type(scan->indexRelation);
+	so->pages = page_store_open(scan->indexRelation, state, true);
+	so->search = graph_search_create(&so->pages->store, true);
+	so->query_vector = palloc_aligned(state->spec.dims * sizeof(float));
+	so->query_memory = palloc_aligned(code_query_size(state->coder));
+	so->scratch = palloc_aligned(coder_scratch_size(state->coder));
+	if (state->vector_coder)
+	{
+		so->vector_query_memory = palloc_aligned(code_query_size(state->vector_coder));
+		so->vector_copy = palloc_aligned(state->layout.vector_size);
+	}
+	so->measured = pairingheap_allocate(result_compare, NULL);
+	so->stragglers = pairingheap_allocate(result_compare, NULL);
+	scan_queue_reserve(so, FIRST_QUEUE_SIZE);
+	MemoryContextSwitchTo(old);
+	return so;
+}
+
+static void
+scan_free(HnswScan *so)
+{
+	scan_table_end(so);
+	MemoryContextDelete(so->cxt);
+}
+
+void
+hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	HnswScan *so = (HnswScan *) scan->opaque;
+
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+	if (so == NULL)
+		return;
+	MemoryContextReset(so->results_cxt);
+	pairingheap_reset(so->measured);
+	pairingheap_reset(so->stragglers);
+	so->stage = SCAN_START;
+	so->nqueue = so->next = 0;
+	so->ntids = so->next_tid = 0;
+	so->vector_query = NULL;
+}
+
+void
+hnswendscan(IndexScanDesc scan)
+{
+	if (scan->opaque)
+		scan_free((HnswScan *) scan->opaque);
+	scan->opaque = NULL;
+}
+
+void
+scan_queue_reserve(HnswScan *so, int n)
+{
+	if (n <= so->queue_size)
+		return;
+	if (so->queue)
+	{
+		pfree(so->queue);
+		pfree(so->least);
+	}
+	so->queue_size = Max(n, 2 * so->queue_size);
+	so->queue = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(Candidate));
+	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
+}
+
+void
+scan_queue_ready(HnswScan *so)
+{
+	so->next = 0;
+	for (int i = so->nqueue - 1; i >= 0; i--)
+	{
+		float bound = so->queue[i].dist - so->queue[i].bound;
+
+		so->least[i] = i == so->nqueue - 1 ? bound : Min(bound, so->least[i + 1]);
+	}
+}
+
+/* Moves the live candidates of the search's pool to the queue. */
+static void
+take_pool(HnswScan *so)
+{
+	GraphSearch *search = so->search;
+
+	scan_queue_reserve(so, search->npool);
+	so->nqueue = 0;
+	for (int i = 0; i < search->npool; i++)
+		if (!(search->pool[i].flags & CANDIDATE_DEAD))
+			so->queue[so->nqueue++] = search->pool[i];
+	/* a search walks by the estimates alone; how far they may be off matters only now, and only if it can be put right */
+	if (so->state->vector_coder != NULL)
+		page_store_bounds(&so->pages->reader, so->query, so->queue, so->nqueue);
+	scan_queue_ready(so);
+}
+
+static void
+first_search(HnswScan *so)
+{
+	GraphSearch *search = so->search;
+	NodeId node;
+	int top;
+
+	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
+	search->memory_limit = 0;
+	search->visit_limit = 0;
+	node = graph_search_descend(search, so->query, 0, &top);
+	if (node == NODE_NONE)
+		return;
+	search->memory_limit = (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
+	graph_search_layer(search, so->query, 0, so->ef, node);
+	take_pool(so);
+}
+
+/* Opens the index and reads the query when the first row is asked for. */
+static void
+scan_start(IndexScanDesc scan)
+{
+	HnswScan *so = (HnswScan *) scan->opaque;
+	NodeId entry;
+	IndexState *state;
+	Datum query;
+
+	if (scan->numberOfOrderBys == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order"),
+						errhint("Order by the distance of the index's operator class.")));
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
+
+	PGSTAT_COUNT_INDEX_SCAN(scan);
+	state = index_state_get(scan->indexRelation, &entry);
+	if (so != NULL && so->state != state)
+	{
+		scan_free(so);
+		so = NULL;
+	}
+	if (so == NULL)
+		scan->opaque = so = scan_create(scan, state);
+	so->pages->known_entry = entry;
+	so->ef = hnsw_ef_search;
+	so->last_dist = -get_float4_infinity();
+	query = scan->orderByData[0].sk_argument;
+	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
+					element_read(so->type, state->spec.dims, query, so->query_vector);
+	so->sweep_block = HNSWC_META_BLOCK + 1;
+	so->sweep_end = InvalidBlockNumber;
+	if (so->has_query)
+	{
+		so->stage = SCAN_GRAPH;
+		first_search(so);
+	}
+	else
+	{
+		so->stage = SCAN_SWEEP;
+		visited_reset(&so->search->visited);
+	}
+}
+
+/* The queue and the heap are empty: looks for more; false when there is nothing more to return. */
+static bool
+scan_more(HnswScan *so)
+{
+	GraphSearch *search = so->search;
+
+	if (so->stage == SCAN_GRAPH)
+	{
+		if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
+		{
+			so->stage = SCAN_DONE;
+			return false;
+		}
+		so->ef = Min(2 * so->ef, MAX_RESUME_EF);
+		search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
+		if (graph_search_resume(search, so->ef))
+		{
+			take_pool(so);
+			return true;
+		}
+		if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
+			so->stage = SCAN_STRAGGLERS;
+		else
+			so->stage = SCAN_SWEEP;
+	}
+	if (so->stage == SCAN_SWEEP)
+	{
+		if (scan_sweep(so))
+			return true;
+		so->stage = SCAN_STRAGGLERS;
+	}
+	if (so->stage == SCAN_STRAGGLERS)
+	{
+		pairingheap *empty = so->measured;
+
+		so->stage = SCAN_DONE;
+		so->measured = so->stragglers;
+		so->stragglers = empty;
+		so->last_dist = -get_float4_infinity();
+		return !pairingheap_is_empty(so->measured);
+	}
+	return false;
+}
+
+/* The nearest row not yet returned, once it is certain that it is; NULL when the queue and the heap are empty. */
+static ScanResult *
+scan_next_result(HnswScan *so)
+{
+	for (;;)
+	{
+		ScanResult *nearest = NULL;
+
+		if (!pairingheap_is_empty(so->measured))
+			nearest = pairingheap_container(ScanResult, heap_node, pairingheap_first(so->measured));
+		if (so->next >= so->nqueue || (nearest != NULL && nearest->dist <= so->least[so->next]))
+		{
+			if (nearest != NULL)
+				(void) pairingheap_remove_first(so->measured);
+			return nearest;
+		}
+		scan_measure(so);
+	}
+}
+
+static void
+add_tid(ItemPointer tid, void *arg)
+{
+	HnswScan *so = arg;
+
+	if (so->ntids == so->tids_size)
+	{
+		so->tids_size = Max(16, 2 * so->tids_size);
+		if (so->tids == NULL)
+			so->tids = MemoryContextAlloc(so->cxt, so->tids_size * sizeof(ItemPointerData));
+		else
+			so->tids = repalloc_huge(so->tids, so->tids_size * sizeof(ItemPointerData));
+	}
+	so->tids[so->ntids++] = *tid;
+}
+
+/* Lines up the rows of a result to be returned, or keeps it back. */
+static void
+scan_return(HnswScan *so, ScanResult *result)
+{
+	if (result->dist < so->last_dist && hnsw_iterative_scan != ITERATIVE_SCAN_RELAXED)
+	{
+		pairingheap_add(so->stragglers, &result->heap_node);
+		return;
+	}
+	so->last_dist = result->dist;
+	so->ntids = so->next_tid = 0;
+	if (ItemPointerIsValid(&result->heap_tid))
+		add_tid(&result->heap_tid, so);
+	if (result->duplicates != NODE_NONE)
+		duplicates_read(&so->pages->reader, result->element, result->duplicates, add_tid, so);
+	pfree(result);
+}
+
+bool
+hnswgettuple(IndexScanDesc scan, ScanDirection dir)
+{
+	HnswScan *so = (HnswScan *) scan->opaque;
+
+	Assert(ScanDirectionIsForward(dir));
+	if (so == NULL || so->stage == SCAN_START)
+	{
+		scan_start(scan);
+		so = (HnswScan *) scan->opaque;
+	}
+	for (;;)
+	{
+		ScanResult *result;
+
+		if (so->next_tid < so->ntids)
+		{
+			scan->xs_heaptid = so->tids[so->next_tid++];
+			scan->xs_recheck = false;
+			scan->xs_recheckorderby = false;
+			return true;
+		}
+		CHECK_FOR_INTERRUPTS();
+		result = scan_next_result(so);
+		if (result != NULL)
+			scan_return(so, result);
+		else if (!scan_more(so))
+			return false;
+	}
+}

@@ -1,0 +1,110 @@
+/*
+ * scan.h: an ordered scan: a queue of what the graph search found, in order of estimated distance, and a heap of what
+ * has been measured exactly, from which rows are returned.
+ */
+#ifndef HNSWC_SCAN_H
+#define HNSWC_SCAN_H
+
+#include "postgres.h"
+
+#include "am/am.h"
+#include "am/element.h"
+#include "executor/executor.h"
+#include "lib/pairingheap.h"
+
+/* Where the next candidates come from when the queue is empty. */
+typedef enum ScanStage
+{
+	SCAN_START,
+	SCAN_GRAPH,      /* the search, resumed for more */
+	SCAN_SWEEP,      /* elements the search has not met, in physical order */
+	SCAN_STRAGGLERS, /* strict order: rows that were found too late for their place */
+	SCAN_DONE,
+} ScanStage;
+
+/* A row, or all rows of an element, with its exact distance. */
+typedef struct ScanResult
+{
+	pairingheap_node heap_node;
+	float dist;
+	ItemPointerData heap_tid; /* invalid for a shell */
+	NodeId element;
+	NodeId duplicates; /* lists of further rows at the same distance, or none */
+} ScanResult;
+
+/* Measuring rows of the table: rerank = table. */
+typedef struct TableMeasure
+{
+	Relation heap;
+	struct IndexFetchTableData *fetch;
+	TupleTableSlot *slot;
+	IndexInfo *index_info;
+	EState *estate;
+	MemoryContext cxt; /* per row */
+	float *vector;
+} TableMeasure;
+
+typedef struct HnswScan
+{
+	IndexScanDesc scan;
+	const ElementType *type;
+	IndexState *state;
+	PageStore *pages;
+	GraphSearch *search;
+	MemoryContext cxt;         /* lives as long as the scan's state */
+	MemoryContext results_cxt; /* results: emptied by a rescan */
+
+	bool has_query; /* false: NULL or a zero vector under cosine; every distance is the same then */
+	float *query_vector;
+	void *query_memory;
+	void *vector_query_memory;
+	void *scratch;
+	CodeQuery *query;        /* against codes */
+	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
+
+	ScanStage stage;
+	int ef;
+
+	/* candidates in order of estimated distance; those before `next` have been measured */
+	Candidate *queue;
+	float *least; /* no candidate from here on is nearer than this */
+	int nqueue;
+	int next;
+	int queue_size;
+
+	pairingheap *measured; /* ScanResult, nearest first */
+	pairingheap *stragglers;
+	float last_dist; /* of the last row returned in order */
+
+	ItemPointerData *tids; /* rows to return now */
+	int ntids;
+	int next_tid;
+	int tids_size;
+
+	BlockNumber sweep_block;
+	BlockNumber sweep_end;
+	BufferAccessStrategy sweep_strategy;
+
+	TableMeasure *table;
+	char *vector_copy;
+} HnswScan;
+
+/* rerank.c */
+
+/* Measures the next few candidates of the queue exactly and moves them to the heap. */
+extern void scan_measure(HnswScan *so);
+extern void scan_table_end(HnswScan *so);
+
+/* sweep.c */
+
+/* Fills the queue with elements that the search has not met; false when there are no more. */
+extern bool scan_sweep(HnswScan *so);
+
+/* scan.c */
+
+/* Makes room for n candidates in the queue. */
+extern void scan_queue_reserve(HnswScan *so, int n);
+/* The queue has been filled: sorts it and makes it ready. */
+extern void scan_queue_ready(HnswScan *so);
+
+#endif /* HNSWC_SCAN_H */

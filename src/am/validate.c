@@ -1,0 +1,123 @@
+/*
+ * validate.c: is an operator class what the access method expects?  For amvalidate(); says in INFO messages what is not.
+ *
+ * An operator class has one ordering operator, strategy 1, which returns a float8 that its family sorts, and one support
+ * function, which returns the ElementType.
+ */
+#include "postgres.h"
+
+#include "access/amvalidate.h"
+#include "access/htup_details.h"
+#include "am/am.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#define DISTANCE_STRATEGY 1
+
+static bool
+complain(const char *format, const char *family, const char *object, int number)
+{
+	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg_internal(format, family, object, number)));
+	return false;
+}
+
+static bool
+validate_function(Form_pg_amproc proc, const char *family)
+{
+	const char *name = format_procedure(proc->amproc);
+
+	if (proc->amproclefttype != proc->amprocrighttype)
+		return complain(
+			"hnsw operator family \"%s\" contains support function %s with different left and right input types",
+			family, name, 0);
+	if (proc->amprocnum != HNSWC_TYPE_PROC)
+		return complain("hnsw operator family \"%s\" contains function %s with invalid support number %d", family, name,
+						proc->amprocnum);
+	if (!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
+		return complain("hnsw operator family \"%s\" contains function %s with wrong signature for support number %d",
+						family, name, proc->amprocnum);
+	return true;
+}
+
+static bool
+validate_operator(Form_pg_amop amop, const char *family)
+{
+	const char *name = format_operator(amop->amopopr);
+
+	if (amop->amopstrategy != DISTANCE_STRATEGY)
+		return complain("hnsw operator family \"%s\" contains operator %s with invalid strategy number %d", family,
+						name, amop->amopstrategy);
+	if (amop->amoppurpose != AMOP_ORDER || !opfamily_can_sort_type(amop->amopsortfamily, FLOAT8OID))
+		return complain("hnsw operator family \"%s\" contains invalid ORDER BY specification for operator %s", family,
+						name, 0);
+	if (!check_amop_signature(amop->amopopr, FLOAT8OID, amop->amoplefttype, amop->amoprighttype))
+		return complain("hnsw operator family \"%s\" contains operator %s with wrong signature", family, name, 0);
+	return true;
+}
+
+/* Has the operator class itself all it needs?  The lists are its family's. */
+static bool
+validate_complete(Oid type, const char *opclass, CatCList *operators, CatCList *functions)
+{
+	OpFamilyOpFuncGroup *own = NULL;
+	ListCell *cell;
+	bool valid = true;
+
+	foreach (cell, identify_opfamily_groups(operators, functions))
+	{
+		OpFamilyOpFuncGroup *group = lfirst(cell);
+
+		if (group->lefttype == type && group->righttype == type)
+			own = group;
+	}
+	if (own == NULL || (own->operatorset & (UINT64CONST(1) << DISTANCE_STRATEGY)) == 0)
+		valid = complain("hnsw operator class \"%s\" is missing operator(s)%s", opclass, "", 0);
+	if (own == NULL || (own->functionset & (UINT64CONST(1) << HNSWC_TYPE_PROC)) == 0)
+		valid = complain("hnsw operator class \"%s\" is missing support function %s%d", opclass, "", HNSWC_TYPE_PROC);
+	return valid;
+}
+
+static bool
+validate_family(Oid family, Oid type, const char *opclass)
+{
+	HeapTuple tuple = SearchSysCache1(OPFAMILYOID, ObjectIdGetDatum(family));
+	CatCList *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	CatCList *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
+	const char *name;
+	bool valid = true;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator family %u", family);
+	name = NameStr(((Form_pg_opfamily) GETSTRUCT(tuple))->opfname);
+	for (int i = 0; i < functions->n_members; i++)
+		valid &= validate_function((Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple), name);
+	for (int i = 0; i < operators->n_members; i++)
+		valid &= validate_operator((Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple), name);
+	valid &= validate_complete(type, opclass, operators, functions);
+	ReleaseCatCacheList(functions);
+	ReleaseCatCacheList(operators);
+	ReleaseSysCache(tuple);
+	return valid;
+}
+
+bool
+hnswvalidate(Oid opclassoid)
+{
+	HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclassoid));
+	Form_pg_opclass opclass;
+	bool valid;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", opclassoid);
+	opclass = (Form_pg_opclass) GETSTRUCT(tuple);
+	valid = validate_family(opclass->opcfamily, opclass->opcintype, NameStr(opclass->opcname));
+	ReleaseSysCache(tuple);
+	return valid;
+}

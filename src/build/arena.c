@@ -1,0 +1,283 @@
+/*
+ * arena.c: the memory of a build: allocation, and the way from its pages to the file.  See arena.h.
+ */
+#include "postgres.h"
+
+#include <sys/statvfs.h>
+
+#include "build/arena.h"
+#include "miscadmin.h"
+#include "storage/dsm_impl.h"
+#include "utils/memutils.h"
+
+/* Left free in the file system of shared memory for everybody else. */
+#define SHM_RESERVE (16 * 1024 * 1024)
+
+static uint32
+max_node_pages(const PageLayout *layout, Size memory_limit, double max_rows)
+{
+	/* rows on layer 0, the layers above, a page per process and kind that is not full */
+	double pages = max_rows * 2.1 / layout->slots_per_page + 1024;
+
+	/* a few chunks more than the limit: it is looked at between elements, not within one */
+	return (uint32) Min(pages, (double) memory_limit / BLCKSZ + 16 * ARENA_CHUNK_PAGES);
+}
+
+static uint32
+max_chunks(const PageLayout *layout, Size memory_limit, double max_rows)
+{
+	return max_node_pages(layout, memory_limit, max_rows) / ARENA_CHUNK_PAGES + 1;
+}
+
+/* Blocks of the file up to the last node page of the arena: vectors and parameters lie between. */
+static uint32
+max_blocks(const PageLayout *layout, Size memory_limit, double max_rows)
+{
+	double run = (double) layout->slots_per_page * layout->vector_size / PAGE_STREAM_SIZE;
+	double blocks =
+		max_node_pages(layout, memory_limit, max_rows) * (1.0 + 1.02 * run) + layout->large_extent_pages + 64;
+
+	return (uint32) Min(blocks, (double) page_max_block(layout));
+}
+
+Size
+arena_shared_size(const PageLayout *layout, Size memory_limit, double max_rows)
+{
+	return MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(max_chunks(layout, memory_limit, max_rows) * sizeof(dsa_pointer)) +
+		   MAXALIGN(max_blocks(layout, memory_limit, max_rows) * sizeof(uint32));
+}
+
+void
+arena_shared_init(ArenaShared *shared, const PageLayout *layout, Size memory_limit, double max_rows, Size side_size)
+{
+	int tranche = LWLockNewTrancheId();
+
+	LWLockRegisterTranche(tranche, "HnswBuild");
+	memset(shared, 0, sizeof(*shared));
+	LWLockInitialize(&shared->flush_lock, tranche);
+	LWLockInitialize(&shared->alloc_lock, tranche);
+	pg_atomic_init_u32(&shared->entry, NODE_NONE);
+	pg_atomic_init_u32(&shared->entry_layer, 0);
+	pg_atomic_init_u64(&shared->tuples, 0);
+	shared->memory_limit = memory_limit;
+	shared->max_chunks = max_chunks(layout, memory_limit, max_rows);
+	shared->max_blocks = max_blocks(layout, memory_limit, max_rows);
+	shared->memory_used = arena_shared_size(layout, memory_limit, max_rows);
+	shared->side_size = side_size;
+	for (int i = 0; i < ARENA_SPINLOCKS; i++)
+		SpinLockInit(&shared->locks[i]);
+	memset((char *) shared + MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)), 0xFF,
+		   shared->max_blocks * sizeof(uint32));
+}
+
+Arena *
+arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder)
+{
+	Arena *arena = palloc0(sizeof(Arena));
+
+	arena->shared = shared;
+	arena->shared_chunks = (dsa_pointer *) ((char *) shared + MAXALIGN(sizeof(ArenaShared)));
+	arena->page_of_block =
+		(uint32 *) ((char *) arena->shared_chunks + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)));
+	arena->area = area;
+	arena->chunks = palloc0(shared->max_chunks * sizeof(char *));
+	arena->layout = &state->layout;
+	arena->chunk_size = ARENA_CHUNK_PAGES * (BLCKSZ + (Size) state->layout.slots_per_page * shared->side_size);
+	arena->cxt = CurrentMemoryContext;
+	reader_init(&arena->reader, index, state);
+	arena_store_init(arena, state, coder);
+	return arena;
+}
+
+char *
+arena_attach_chunk(Arena *arena, uint32 chunk)
+{
+	/* chunks that were palloc'd are never missing */
+	Assert(arena->area != NULL && chunk < arena->shared->max_chunks);
+	arena->chunks[chunk] = dsa_get_address(arena->area, arena->shared_chunks[chunk]);
+	return arena->chunks[chunk];
+}
+
+/* Would that much more dynamic shared memory leave the system enough? */
+static bool
+shm_has_room(Size wanted)
+{
+	struct statvfs fs;
+
+	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &fs) != 0)
+		return true;
+	return (double) fs.f_bavail * fs.f_frsize >= (double) wanted + SHM_RESERVE;
+}
+
+bool
+arena_shm_fits(Size bytes)
+{
+	/* the area takes segments of growing size: up to half as much again as is used */
+	return shm_has_room(bytes + bytes / 2);
+}
+
+/* Adds a chunk; false when memory does not allow it.  Under alloc_lock. */
+static bool
+add_chunk(Arena *arena, bool force)
+{
+	ArenaShared *shared = arena->shared;
+
+	if (shared->nchunks == shared->max_chunks)
+		return false;
+	if (shared->memory_used + arena->chunk_size > shared->memory_limit && !force)
+		return false;
+	if (arena->area)
+	{
+		dsa_pointer chunk;
+
+		if (!force && !shm_has_room(shared->memory_used / 2 + 2 * arena->chunk_size))
+			return false;
+		chunk = dsa_allocate_extended(arena->area, arena->chunk_size, DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
+		if (!DsaPointerIsValid(chunk))
+			return false;
+		arena->shared_chunks[shared->nchunks] = chunk;
+	}
+	else
+		arena->chunks[shared->nchunks] = MemoryContextAllocHuge(arena->cxt, arena->chunk_size);
+	shared->memory_used += arena->chunk_size;
+	shared->nchunks++;
+	return true;
+}
+
+/* Reserves vector space for an element page's slots.  Under alloc_lock. */
+static void
+reserve_run(Arena *arena, PageTail *tail)
+{
+	ArenaShared *shared = arena->shared;
+	const PageLayout *layout = arena->layout;
+	uint64 run = (uint64) layout->slots_per_page * layout->vector_size;
+	uint64 left = (uint64) (shared->vector_end - shared->vector_block) * PAGE_STREAM_SIZE;
+	BlockNumber next_block;
+	uint32 next_offset;
+
+	if (left < shared->vector_offset + run)
+	{
+		uint32 pages = page_extent(layout, shared->vector_end);
+
+		shared->vector_block = alloc_extend(arena->reader.index, pages, PAGE_VECTOR, false);
+		shared->vector_end = shared->vector_block + pages;
+		shared->vector_offset = 0;
+	}
+	tail->vector_block = shared->vector_block;
+	tail->vector_offset = (uint16) shared->vector_offset;
+	vector_place(layout, shared->vector_block, shared->vector_offset, layout->slots_per_page, &next_block,
+				 &next_offset);
+	shared->vector_block = next_block;
+	shared->vector_offset = next_offset;
+}
+
+bool
+arena_add_page(Arena *arena, PageKind kind, bool force)
+{
+	ArenaShared *shared = arena->shared;
+	bool added = false;
+
+	LWLockAcquire(&shared->alloc_lock, LW_EXCLUSIVE);
+	if (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force))
+	{
+		BlockNumber block = alloc_extend(arena->reader.index, 1, kind, false);
+
+		if (block < shared->max_blocks)
+		{
+			Page page = arena_page(arena, shared->npages);
+
+			page_init(page, kind);
+			if (kind == PAGE_ELEMENT && arena->layout->vector_size > 0)
+				reserve_run(arena, page_tail(page));
+			arena->page_of_block[block] = shared->npages++;
+			arena->fill[kind] = page;
+			arena->fill_block[kind] = block;
+			added = true;
+		}
+	}
+	LWLockRelease(&shared->alloc_lock);
+	if (!added && force)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while building an hnsw index")));
+	return added;
+}
+
+bool
+arena_reserve(Arena *arena)
+{
+	Page page = arena->fill[PAGE_ELEMENT];
+
+	if (page != NULL && page_tail(page)->used < arena->layout->slots_per_page)
+		return true;
+	return arena_add_page(arena, PAGE_ELEMENT, false);
+}
+
+/*
+ * Copies a page to its block.  Pages with unused slots are put on the free list of their kind, in which `*head` is the
+ * first so far.
+ */
+static void
+flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, BlockNumber *tails)
+{
+	PageTail *tail = page_tail(page);
+	Buffer buffer;
+
+	if (tail->used < arena->layout->slots_per_page)
+	{
+		tail->next_page = heads[tail->kind];
+		tail->flags |= PAGE_ON_FREE_LIST;
+		heads[tail->kind] = block;
+		if (tails[tail->kind] == InvalidBlockNumber)
+			tails[tail->kind] = block;
+	}
+	if (tail->used > 0)
+		((PageHeader) page)->pd_lower = arena->layout->slot_start + tail->used * arena->layout->slot_size;
+	buffer = ReadBuffer(arena->reader.index, block);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	START_CRIT_SECTION();
+	memcpy(BufferGetPage(buffer), page, BLCKSZ);
+	MarkBufferDirty(buffer);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+arena_flush(Arena *arena)
+{
+	ArenaShared *shared = arena->shared;
+	BlockNumber heads[PAGE_NODE_KINDS];
+	BlockNumber tails[PAGE_NODE_KINDS];
+	Buffer buffer;
+	MetaPage *meta;
+
+	Assert(!shared->flushed);
+	for (int kind = 0; kind < PAGE_NODE_KINDS; kind++)
+		heads[kind] = tails[kind] = InvalidBlockNumber;
+	for (BlockNumber block = 0; block < shared->max_blocks; block++)
+		if (arena->page_of_block[block] != ARENA_NO_PAGE)
+			flush_page(arena, block, arena_page(arena, arena->page_of_block[block]), heads, tails);
+
+	buffer = ReadBuffer(arena->reader.index, HNSWC_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	meta = page_meta(BufferGetPage(buffer));
+	START_CRIT_SECTION();
+	meta->entry = pg_atomic_read_u32(&shared->entry);
+	for (int kind = 0; kind < PAGE_NODE_KINDS; kind++)
+	{
+		meta->free_head[kind] = heads[kind];
+		meta->free_tail[kind] = tails[kind];
+	}
+	meta->vector_block = shared->vector_block;
+	meta->vector_end = shared->vector_end;
+	meta->vector_offset = shared->vector_offset;
+	MarkBufferDirty(buffer);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+
+	if (arena->area)
+		for (uint32 i = 0; i < shared->nchunks; i++)
+			dsa_free(arena->area, arena->shared_chunks[i]);
+	else
+		for (uint32 i = 0; i < shared->nchunks; i++)
+			pfree(arena->chunks[i]);
+	shared->flushed = true;
+}

@@ -1,0 +1,147 @@
+/*
+ * arena.h: the memory in which an index is built, whose bytes are the index's own node pages.
+ *
+ * Each page in the arena is the image of a block that has been reserved in the file; slots, links and addresses are
+ * final.  Exact vectors do not stay in memory: they go straight to their vector pages through shared buffers.  To finish,
+ * or when memory runs out, the pages are copied into the buffers of their blocks (arena_flush), and what comes after
+ * that is inserted through the page store like any other row.
+ *
+ * Serial and parallel builds are one: memory comes in chunks, from palloc or from a DSA area that all workers attach.
+ *
+ * Locks: ArenaShared.flush_lock is held shared by whoever works in the arena and exclusively to flush; alloc_lock while a
+ * page is added; a spinlock, one of many by node address, while a neighbour list or a chain of duplicates is changed.
+ * Lists are read without a lock.  A process fills slots of pages of its own only.
+ */
+#ifndef HNSWC_ARENA_H
+#define HNSWC_ARENA_H
+
+#include "postgres.h"
+
+#include "graph/graph.h"
+#include "page/page.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+#include "utils/dsa.h"
+
+#define ARENA_CHUNK_PAGES 64
+#define ARENA_SPINLOCKS 1024
+#define ARENA_NO_PAGE PG_UINT32_MAX
+
+/* What all processes of a build share; ARENA_SHARED_SIZE() bytes. */
+typedef struct ArenaShared
+{
+	LWLock flush_lock;
+	LWLock alloc_lock;
+	pg_atomic_uint32 entry;
+	pg_atomic_uint32 entry_layer; /* written before entry, read after it */
+	pg_atomic_uint64 tuples;      /* rows inserted so far */
+	bool flushed;                 /* the arena is no more: insert through the page store */
+	Size memory_limit;
+	/* under alloc_lock */
+	Size memory_used;
+	uint32 npages; /* pages in the arena */
+	uint32 nchunks;
+	BlockNumber vector_block;
+	BlockNumber vector_end;
+	uint32 vector_offset;
+	/* constants */
+	uint32 max_chunks;
+	uint32 max_blocks;
+	Size side_size; /* bytes of a node's code of the build, 0 if that is the stored one */
+	slock_t locks[ARENA_SPINLOCKS];
+	/* then: dsa_pointer chunks[max_chunks]; uint32 page_of_block[max_blocks] */
+} ArenaShared;
+
+/* One process's view: a GraphStore. */
+typedef struct Arena
+{
+	GraphStore store; /* first: the graph sees this */
+	ArenaShared *shared;
+	dsa_pointer *shared_chunks;
+	uint32 *page_of_block;
+	dsa_area *area; /* NULL: chunks are palloc'd */
+	char **chunks;  /* this process's addresses, NULL where not attached yet */
+	Size chunk_size;
+	PageReader reader; /* for vector pages */
+	const PageLayout *layout;
+	MemoryContext cxt;
+	Page fill[PAGE_NODE_KINDS]; /* this process's pages that have unused slots */
+	BlockNumber fill_block[PAGE_NODE_KINDS];
+	/* the element being inserted */
+	NewElement element;
+	const void *side_code; /* its code for the build, if that is another one */
+	NodeId created;
+	const void **code_pointers;
+	float *distances;
+	char *vector_copy;
+} Arena;
+
+/*
+ * Bytes of ArenaShared for a build within `memory_limit` bytes of at most max_rows rows.
+ */
+extern Size arena_shared_size(const PageLayout *layout, Size memory_limit, double max_rows);
+/* Initialises it.  `side_size`: see ArenaShared. */
+extern void arena_shared_init(ArenaShared *shared, const PageLayout *layout, Size memory_limit, double max_rows,
+							  Size side_size);
+/* A process's view.  `coder` makes the codes that the build searches and selects by. */
+extern Arena *arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder);
+
+/* Is there dynamic shared memory for a build that needs so many bytes?  /dev/shm is small in many containers. */
+extern bool arena_shm_fits(Size bytes);
+
+/*
+ * Makes sure that another element can be created; false when that would exceed the memory.  Called with the flush lock
+ * held shared.
+ */
+extern bool arena_reserve(Arena *arena);
+/* Copies the arena's pages to their blocks and completes the meta page.  Called with the flush lock held exclusively. */
+extern void arena_flush(Arena *arena);
+
+/* Within build/: a new page of a kind as this process's fill page; with `force` beyond the memory limit. */
+extern bool arena_add_page(Arena *arena, PageKind kind, bool force);
+/* Within build/: attaches a chunk that another process has made. */
+extern char *arena_attach_chunk(Arena *arena, uint32 chunk);
+/* arena_store.c: the functions of the GraphStore. */
+extern void arena_store_init(Arena *arena, IndexState *state, const Coder *coder);
+
+static inline char *
+arena_chunk(Arena *arena, uint32 chunk)
+{
+	char *address = arena->chunks[chunk];
+
+	return likely(address != NULL) ? address : arena_attach_chunk(arena, chunk);
+}
+
+static inline Page
+arena_page(Arena *arena, uint32 number)
+{
+	return (Page) (arena_chunk(arena, number / ARENA_CHUNK_PAGES) + (Size) (number % ARENA_CHUNK_PAGES) * BLCKSZ);
+}
+
+/* The slot of a node. */
+static inline Slot *
+arena_slot(Arena *arena, NodeId node)
+{
+	BlockNumber block = node_block(arena->layout, node);
+
+	return page_slot(arena->layout, arena_page(arena, arena->page_of_block[block]),
+					 node - block * arena->layout->slots_per_page);
+}
+
+/* The code that the build measures a node by. */
+static inline void *
+arena_code(Arena *arena, NodeId node)
+{
+	Size side_size = arena->shared->side_size;
+	uint32 number;
+
+	if (side_size == 0)
+		return slot_code(arena->layout, arena_slot(arena, node));
+	number = arena->page_of_block[node_block(arena->layout, node)];
+	return arena_chunk(arena, number / ARENA_CHUNK_PAGES) + (Size) ARENA_CHUNK_PAGES * BLCKSZ +
+		   ((Size) (number % ARENA_CHUNK_PAGES) * arena->layout->slots_per_page + node_slot(arena->layout, node)) *
+			   side_size;
+}
+
+#endif /* HNSWC_ARENA_H */

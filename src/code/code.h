@@ -1,0 +1,89 @@
+/*
+ * code.h: how a vector is kept in a node, and how far a query is from it.
+ *
+ * A coder turns a float32 vector into a code of fixed size and estimates distances from a prepared query to codes.  One
+ * interface serves everything: 1, 2, 4 and 8 bits a dimension (after a random rotation for L2, inner product and cosine;
+ * a scalar quantizer per vector for L1), a scaled half-precision copy (16) and the exact vector (32).  What a walk
+ * measures and what a re-rank measures are thus the same call with another coder.
+ *
+ * Distances are those the search orders by: L2 squared; the negative inner product; for cosine 1 - <v, q> of vectors
+ * that the caller has normalised; the L1 sum.
+ *
+ * Memory is the caller's: functions ending in _size say how many bytes an object needs (align it to 64 bytes); nothing
+ * here allocates.  Objects hold no pointers into the caller's input after a call returns, except a coder into `params`
+ * and a query into its coder.
+ *
+ * Plain C: nothing here knows PostgreSQL.
+ *
+ * Sources: Gao and Long, "RaBitQ" (SIGMOD 2024); Gao et al., the extended form for B bits (SIGMOD 2025).
+ */
+#ifndef HNSWC_CODE_H
+#define HNSWC_CODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum CodeMetric
+{
+	CODE_L2,
+	CODE_IP,
+	CODE_COSINE,
+	CODE_L1,
+} CodeMetric;
+
+#define CODE_BITS_HALF 16
+#define CODE_BITS_EXACT 32
+
+/* What fixes the shape of a code. */
+typedef struct CodeSpec
+{
+	int32_t dims; /* 1 to 16,000 */
+	CodeMetric metric;
+	int32_t bits; /* 1, 2, 4, 8, CODE_BITS_HALF or CODE_BITS_EXACT */
+} CodeSpec;
+
+typedef struct Coder Coder;
+typedef struct CodeQuery CodeQuery;
+
+/* Bytes of a code with its factors: a multiple of 4.  0 for a spec that is not supported. */
+extern size_t code_size(const CodeSpec *spec);
+
+/*
+ * Trained parameters: a seed and a centroid, the same for every number of bits, so that coders of several widths share
+ * them.  They are stored as they are on disk: little-endian, position-independent, code_params_size(spec) bytes (which
+ * does not depend on bits; at least 8).  `sample` is n vectors of dims floats, n may be 0 (then the centroid is zero).
+ */
+extern size_t code_params_size(const CodeSpec *spec);
+extern void code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, void *params);
+
+/* A coder: spec and params made ready for use.  `params` must stay valid. */
+extern size_t coder_size(const CodeSpec *spec);
+extern Coder *coder_init(void *memory, const CodeSpec *spec, const void *params);
+
+/* Encodes a vector: writes exactly code_size(spec) bytes, the same for the same vector on every CPU level as far as
+ * float32 rounding allows.  `scratch` is coder_scratch_size() bytes, one per thread of use. */
+extern size_t coder_scratch_size(const Coder *coder);
+extern void coder_encode(const Coder *coder, const float *vector, void *code, void *scratch);
+
+/* The vector that a code stands for (the exact one for 32 bits). */
+extern void coder_decode(const Coder *coder, const void *code, float *vector, void *scratch);
+
+/*
+ * A query made ready to meet many codes: from a vector, or from a code (for the distances between two elements of an
+ * index, in neighbour selection; symmetric up to the codes' error).  code_query_size() bytes.
+ */
+extern size_t code_query_size(const Coder *coder);
+extern CodeQuery *coder_query(const Coder *coder, void *memory, const float *vector, void *scratch);
+extern CodeQuery *coder_query_code(const Coder *coder, void *memory, const void *code, void *scratch);
+
+/*
+ * Distances from the query to n codes.  dist[i] is the estimate.  bound[i], where `bound` is not NULL, is what to
+ * subtract: the true distance is at least dist[i] - bound[i] with a probability of about 0.999 (0 for exact codes).
+ * Codes have any alignment of 4 bytes.  The same code always gets the same dist, however many are asked for at once.
+ */
+extern void code_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound);
+/* The same for one. */
+extern float code_distance(const CodeQuery *query, const void *code, float *bound);
+
+#endif /* HNSWC_CODE_H */

@@ -1,0 +1,107 @@
+/*
+ * code_internal.h: what the files of this directory share: the coder, the prepared query and the three families.
+ *
+ * A code is of one of three families, chosen by the spec alone: rotated (1, 2, 4, 8 bits for L2, inner product and
+ * cosine), scalar (1, 2, 4, 8 bits for L1) and copy (half precision or exact).  coder.c asks for the family and passes
+ * the call on.
+ */
+#ifndef HNSWC_CODE_INTERNAL_H
+#define HNSWC_CODE_INTERNAL_H
+
+#include <float.h>
+
+#include "code/code.h"
+#include "distance/distance.h"
+
+#define CODE_ALIGN(n, to) (((size_t) (n) + (to) -1) / (to) * (to))
+#define CODE_MAX_DIMS 16000
+
+/* Packed codes count dimensions in blocks of this many. */
+#define CODE_BLOCK 16
+
+/* Planes of a query that meets 1-bit codes; see estimate.c. */
+#define CODE_PLANES 5
+
+/* What a family does: the functions of the same names in code.h, for the specs that it serves. */
+typedef struct CodeFamily
+{
+	size_t (*code_size)(const CodeSpec *spec);
+	size_t (*scratch_size)(const Coder *coder);
+	void (*encode)(const Coder *coder, const float *vector, void *code, void *scratch);
+	void (*decode)(const Coder *coder, const void *code, float *vector, void *scratch);
+	/* bytes of a query's `data`, and the two ways to fill a query, which give it its `distances` too */
+	size_t (*query_size)(const Coder *coder);
+	void (*query)(const Coder *coder, CodeQuery *query, const float *vector, void *scratch);
+	void (*query_code)(const Coder *coder, CodeQuery *query, const void *code, void *scratch);
+} CodeFamily;
+
+extern const CodeFamily code_rotated; /* quantize.c and estimate.c */
+extern const CodeFamily code_scalar;  /* scalar_l1.c */
+extern const CodeFamily code_copy;    /* exact.c */
+
+/* Followed in its memory by the rotation's signs (a uint32 a padded dimension) and the centroid (a float each). */
+struct Coder
+{
+	CodeSpec spec;
+	const CodeFamily *family;
+	size_t padded;          /* dims rounded up to CODE_BLOCK */
+	size_t size;            /* code_size(spec) */
+	double centroid_square; /* its squared length */
+	uint32_t *signs;
+	float *centroid; /* the rest up to padded is zero */
+};
+
+typedef int32_t (*CodeDot)(const uint8_t *code, const int8_t *q, size_t n);
+
+/*
+ * Followed in its memory by `data`, whose form depends on the family.  What the estimate of a rotated code takes from the
+ * query comes first, in one cache line; see estimate.c.
+ */
+struct CodeQuery
+{
+	/* code_distances() of this query */
+	void (*distances)(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound);
+	CodeDot dot; /* for 2 bits and more */
+	void *data;
+	const Coder *coder;
+	float scale; /* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
+	float offset;
+	float ones_weight;
+	float radius; /* length of the query's residual */
+	float add;    /* distance = add + the code's add - times * product, but not below `least` */
+	float times;
+	float least;
+
+	/* for bounds alone */
+	float rounding; /* length of what rounding took from the query, over sqrt(padded) */
+	float error;    /* the error factor of a query that is a code itself, otherwise 0 */
+};
+
+/* Where `data` begins behind a query, and what is allotted behind a coder. */
+#define CODE_QUERY_HEADER CODE_ALIGN(sizeof(CodeQuery), 64)
+#define CODER_HEADER CODE_ALIGN(sizeof(Coder), 64)
+
+/* Limits a value to what a float holds; NaN becomes the greatest float. */
+static inline float
+code_clamp(double value)
+{
+	if (!(value < FLT_MAX))
+		return FLT_MAX;
+	return value > -FLT_MAX ? (float) value : -FLT_MAX;
+}
+
+/* Bits per dimension of a packed code as levels: 2^bits - 1. */
+static inline int
+code_top(int bits)
+{
+	return (1 << bits) - 1;
+}
+
+/* dims in whole blocks. */
+static inline size_t
+spec_padded(const CodeSpec *spec)
+{
+	return CODE_ALIGN(spec->dims, CODE_BLOCK);
+}
+
+#endif /* HNSWC_CODE_INTERNAL_H */

@@ -1,0 +1,207 @@
+/*
+ * coder.c: the door of this directory: sizes, trained parameters, and the choice of the family that serves a spec.
+ *
+ * Parameters are little-endian: a uint64 seed, then, unless the metric is L1, dims floats of centroid.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "code/code_internal.h"
+#include "code/rotation.h"
+
+#define SEED_SIZE sizeof(uint64_t)
+
+/* Dimensions summed at a time in training. */
+#define TRAIN_CHUNK 64
+
+static const CodeFamily *
+spec_family(const CodeSpec *spec)
+{
+	if (spec->bits == CODE_BITS_EXACT || spec->bits == CODE_BITS_HALF)
+		return &code_copy;
+	return spec->metric == CODE_L1 ? &code_scalar : &code_rotated;
+}
+
+static bool
+spec_supported(const CodeSpec *spec)
+{
+	switch (spec->bits)
+	{
+		case 1:
+		case 2:
+		case 4:
+		case 8:
+		case CODE_BITS_HALF:
+		case CODE_BITS_EXACT:
+			break;
+		default:
+			return false;
+	}
+	return spec->dims >= 1 && spec->dims <= CODE_MAX_DIMS && (int) spec->metric >= CODE_L2 && spec->metric <= CODE_L1;
+}
+
+size_t
+code_size(const CodeSpec *spec)
+{
+	return spec_supported(spec) ? spec_family(spec)->code_size(spec) : 0;
+}
+
+size_t
+code_params_size(const CodeSpec *spec)
+{
+	return SEED_SIZE + (spec->metric == CODE_L1 ? 0 : (size_t) spec->dims * sizeof(float));
+}
+
+static void
+store_le(uint8_t *bytes, uint64_t value, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		bytes[i] = (uint8_t) (value >> (8 * i));
+}
+
+static uint64_t
+load_le(const uint8_t *bytes, size_t size)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		value |= (uint64_t) bytes[i] << (8 * i);
+	return value;
+}
+
+void
+code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, void *params)
+{
+	size_t dims = (size_t) spec->dims;
+	uint8_t *centroid = (uint8_t *) params + SEED_SIZE;
+	double sums[TRAIN_CHUNK];
+	size_t done;
+
+	store_le(params, seed, SEED_SIZE);
+	if (spec->metric == CODE_L1)
+		return;
+	for (done = 0; done < dims; done += TRAIN_CHUNK)
+	{
+		size_t count = dims - done < TRAIN_CHUNK ? dims - done : TRAIN_CHUNK;
+		size_t i;
+		size_t k;
+
+		memset(sums, 0, sizeof(sums));
+		for (k = 0; k < n; k++)
+			for (i = 0; i < count; i++)
+				sums[i] += sample[k * dims + done + i];
+		for (i = 0; i < count; i++)
+		{
+			float mean = n > 0 ? code_clamp(sums[i] / (double) n) : 0;
+			uint32_t bits;
+
+			memcpy(&bits, &mean, sizeof(bits));
+			store_le(centroid + (done + i) * sizeof(float), bits, sizeof(float));
+		}
+	}
+}
+
+size_t
+coder_size(const CodeSpec *spec)
+{
+	return CODER_HEADER + spec_padded(spec) * (sizeof(uint32_t) + sizeof(float));
+}
+
+Coder *
+coder_init(void *memory, const CodeSpec *spec, const void *params)
+{
+	Coder *coder = memory;
+	const uint8_t *stored = (const uint8_t *) params + SEED_SIZE;
+	size_t i;
+
+	coder->spec = *spec;
+	coder->family = spec_family(spec);
+	coder->padded = spec_padded(spec);
+	coder->size = code_size(spec);
+	coder->centroid_square = 0;
+	coder->signs = (uint32_t *) ((char *) memory + CODER_HEADER);
+	coder->centroid = (float *) (coder->signs + coder->padded);
+	memset(coder->centroid, 0, coder->padded * sizeof(float));
+	rotation_signs(load_le(params, SEED_SIZE), coder->signs, coder->padded);
+	if (spec->metric == CODE_L1)
+		return coder;
+	for (i = 0; i < (size_t) spec->dims; i++)
+	{
+		uint32_t bits = (uint32_t) load_le(stored + i * sizeof(float), sizeof(float));
+
+		memcpy(&coder->centroid[i], &bits, sizeof(bits));
+		coder->centroid_square += (double) coder->centroid[i] * coder->centroid[i];
+	}
+	return coder;
+}
+
+size_t
+coder_scratch_size(const Coder *coder)
+{
+	return coder->family->scratch_size(coder);
+}
+
+void
+coder_encode(const Coder *coder, const float *vector, void *code, void *scratch)
+{
+	coder->family->encode(coder, vector, code, scratch);
+}
+
+void
+coder_decode(const Coder *coder, const void *code, float *vector, void *scratch)
+{
+	coder->family->decode(coder, code, vector, scratch);
+}
+
+size_t
+code_query_size(const Coder *coder)
+{
+	return CODE_QUERY_HEADER + CODE_ALIGN(coder->family->query_size(coder), 64);
+}
+
+static CodeQuery *
+query_start(const Coder *coder, void *memory)
+{
+	CodeQuery *query = memory;
+
+	memset(query, 0, sizeof(*query));
+	query->coder = coder;
+	query->data = (char *) memory + CODE_QUERY_HEADER;
+	return query;
+}
+
+CodeQuery *
+coder_query(const Coder *coder, void *memory, const float *vector, void *scratch)
+{
+	CodeQuery *query = query_start(coder, memory);
+
+	coder->family->query(coder, query, vector, scratch);
+	return query;
+}
+
+CodeQuery *
+coder_query_code(const Coder *coder, void *memory, const void *code, void *scratch)
+{
+	CodeQuery *query = query_start(coder, memory);
+
+	coder->family->query_code(coder, query, code, scratch);
+	return query;
+}
+
+void
+code_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound)
+{
+	query->distances(query, codes, n, dist, bound);
+}
+
+float
+code_distance(const CodeQuery *query, const void *code, float *bound)
+{
+	float dist;
+
+	query->distances(query, &code, 1, &dist, bound);
+	return dist;
+}

@@ -1,0 +1,76 @@
+/*
+ * compat.h: what differs between the supported major versions of PostgreSQL, 15 to 18.  The only file that looks at
+ * PG_VERSION_NUM.
+ */
+#ifndef HNSWC_COMPAT_H
+#define HNSWC_COMPAT_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+
+#if PG_VERSION_NUM < 150000
+#error "hnswc needs PostgreSQL 15 or later"
+#endif
+
+/* A relation's file: RelFileNode became RelFileLocator in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "storage/relfilelocator.h"
+typedef RelFileLocator RelLocator;
+#define RELATION_LOCATOR(rel) ((rel)->rd_locator)
+#define RELLOCATOR_EQUALS(a, b) RelFileLocatorEquals(a, b)
+#else
+#include "storage/relfilenode.h"
+typedef RelFileNode RelLocator;
+#define RELATION_LOCATOR(rel) ((rel)->rd_node)
+#define RELLOCATOR_EQUALS(a, b) RelFileNodeEquals(a, b)
+#endif
+
+/* vacuum_delay_point() got an argument in 18. */
+#if PG_VERSION_NUM >= 180000
+#define VACUUM_DELAY_POINT() vacuum_delay_point(false)
+#else
+#define VACUUM_DELAY_POINT() vacuum_delay_point()
+#endif
+
+/* The macros on varlena headers moved out of postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Functions that do not return: pg_noreturn, in front of a declaration, came in 18. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
+/* A scan is counted for its index and, from 18 on, in the plan node's own numbers. */
+#if PG_VERSION_NUM >= 180000
+#define PGSTAT_COUNT_INDEX_SCAN(scan)                   \
+	do                                                  \
+	{                                                   \
+		pgstat_count_index_scan((scan)->indexRelation); \
+		if ((scan)->instrument)                         \
+			(scan)->instrument->nsearches++;            \
+	} while (0)
+#else
+#define PGSTAT_COUNT_INDEX_SCAN(scan) pgstat_count_index_scan((scan)->indexRelation)
+#endif
+
+/* Access methods other than btree can say that they build in parallel since 17. */
+#if PG_VERSION_NUM >= 170000
+#define AM_CAN_BUILD_PARALLEL(routine) ((routine)->amcanbuildparallel = true)
+#else
+#define AM_CAN_BUILD_PARALLEL(routine) ((void) (routine))
+#endif
+
+/*
+ * Marks a path as one not to take.  Since 18 that is counted apart from the cost; 2 is more than anything has that a
+ * user disabled.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PATH_DISABLE(path) ((path)->disabled_nodes = 2)
+#else
+#define PATH_DISABLE(path) ((void) (path))
+#endif
+
+#endif /* HNSWC_COMPAT_H */

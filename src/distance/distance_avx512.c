@@ -1,0 +1,463 @@
+/*
+ * distance_avx512.c: the kernels for AVX-512 with VNNI and VPOPCNTDQ.
+ *
+ * Four accumulators hide the latency of an addition; a masked load takes what is left at the end, so nothing beyond it is
+ * read.
+ */
+#include "distance/distance_internal.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+DISTANCE_TARGET_BEGIN("avx2,fma,f16c,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vpopcntdq")
+
+#define WIDTH 16 /* floats in a register */
+#define ALL_LANES ((__mmask16) -1)
+
+static inline __mmask16
+mask16(size_t n)
+{
+	return (__mmask16) ((1u << n) - 1);
+}
+
+static inline __mmask64
+mask64(size_t n)
+{
+	return n >= 64 ? ~(__mmask64) 0 : ((__mmask64) 1 << n) - 1;
+}
+
+static inline float
+sum4(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
+{
+	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
+}
+
+static inline __m512
+load(const float *x, __mmask16 mask)
+{
+	return _mm512_maskz_loadu_ps(mask, x);
+}
+
+static inline __m512
+load_half(const half *x, __mmask16 mask)
+{
+	return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x));
+}
+
+static inline __m512
+l2_step(__m512 sum, __m512 a, __m512 b)
+{
+	__m512 d = _mm512_sub_ps(a, b);
+
+	return _mm512_fmadd_ps(d, d, sum);
+}
+
+static inline __m512
+ip_step(__m512 sum, __m512 a, __m512 b)
+{
+	return _mm512_fmadd_ps(a, b, sum);
+}
+
+static inline __m512
+l1_step(__m512 sum, __m512 a, __m512 b)
+{
+	return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(a, b)));
+}
+
+/*
+ * A sum over n elements in four accumulators; `step(sum, i, mask)` adds the 16 elements from i on, those of the mask.
+ */
+#define SUM_LANES(step)                          \
+	__m512 s0 = _mm512_setzero_ps();             \
+	__m512 s1 = _mm512_setzero_ps();             \
+	__m512 s2 = _mm512_setzero_ps();             \
+	__m512 s3 = _mm512_setzero_ps();             \
+	size_t i = 0;                                \
+                                                 \
+	for (; i + 4 * WIDTH <= n; i += 4 * WIDTH)   \
+	{                                            \
+		s0 = step(s0, i, ALL_LANES);             \
+		s1 = step(s1, i + WIDTH, ALL_LANES);     \
+		s2 = step(s2, i + 2 * WIDTH, ALL_LANES); \
+		s3 = step(s3, i + 3 * WIDTH, ALL_LANES); \
+	}                                            \
+	if (i + 2 * WIDTH <= n)                      \
+	{                                            \
+		s0 = step(s0, i, ALL_LANES);             \
+		s1 = step(s1, i + WIDTH, ALL_LANES);     \
+		i += 2 * WIDTH;                          \
+	}                                            \
+	if (i + WIDTH <= n)                          \
+	{                                            \
+		s2 = step(s2, i, ALL_LANES);             \
+		i += WIDTH;                              \
+	}                                            \
+	if (i < n)                                   \
+		s3 = step(s3, i, mask16(n - i));         \
+	return sum4(s0, s1, s2, s3)
+
+static float
+l2_f32(const float *a, const float *b, size_t n)
+{
+#define STEP(sum, i, mask) l2_step(sum, load(a + (i), mask), load(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+ip_f32(const float *a, const float *b, size_t n)
+{
+#define STEP(sum, i, mask) ip_step(sum, load(a + (i), mask), load(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+l1_f32(const float *a, const float *b, size_t n)
+{
+#define STEP(sum, i, mask) l1_step(sum, load(a + (i), mask), load(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static void
+cosine_f32(const float *a, const float *b, size_t n, float parts[3])
+{
+	__m512 ab[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	__m512 aa[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	__m512 bb[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	int turn = 0;
+
+	for (size_t i = 0; i < n; i += WIDTH, turn ^= 1)
+	{
+		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
+		__m512 x = load(a + i, mask);
+		__m512 y = load(b + i, mask);
+
+		ab[turn] = _mm512_fmadd_ps(x, y, ab[turn]);
+		aa[turn] = _mm512_fmadd_ps(x, x, aa[turn]);
+		bb[turn] = _mm512_fmadd_ps(y, y, bb[turn]);
+	}
+	parts[0] = _mm512_reduce_add_ps(_mm512_add_ps(ab[0], ab[1]));
+	parts[1] = _mm512_reduce_add_ps(_mm512_add_ps(aa[0], aa[1]));
+	parts[2] = _mm512_reduce_add_ps(_mm512_add_ps(bb[0], bb[1]));
+}
+
+static float
+l2_f16(const float *a, const half *h, float scale, size_t n)
+{
+	__m512 factor = _mm512_set1_ps(scale);
+#define STEP(sum, i, mask) l2_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+ip_f16(const float *a, const half *h, float scale, size_t n)
+{
+	__m512 factor = _mm512_set1_ps(scale);
+#define STEP(sum, i, mask) ip_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+l1_f16(const float *a, const half *h, float scale, size_t n)
+{
+	__m512 factor = _mm512_set1_ps(scale);
+#define STEP(sum, i, mask) l1_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static void
+half_from_f32(half *dst, const float *src, float scale, size_t n)
+{
+	__m512 factor = _mm512_set1_ps(scale);
+
+	for (size_t i = 0; i < n; i += WIDTH)
+	{
+		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
+		__m512 x = _mm512_mul_ps(load(src + i, mask), factor);
+
+		_mm256_mask_storeu_epi16(dst + i, mask, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+	}
+}
+
+static void
+f32_from_half(float *dst, const half *src, float scale, size_t n)
+{
+	__m512 factor = _mm512_set1_ps(scale);
+
+	for (size_t i = 0; i < n; i += WIDTH)
+	{
+		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
+
+		_mm512_mask_storeu_ps(dst + i, mask, _mm512_mul_ps(load_half(src + i, mask), factor));
+	}
+}
+
+static inline __m512i
+load_bytes(const void *bytes, __mmask64 mask)
+{
+	return _mm512_maskz_loadu_epi8(mask, bytes);
+}
+
+static inline int32_t
+sum4_int(__m512i s0, __m512i s1, __m512i s2, __m512i s3)
+{
+	return _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3)));
+}
+
+static int32_t
+dot_u8(const uint8_t *code, const int8_t *q, size_t n)
+{
+	__m512i s0 = _mm512_setzero_si512();
+	__m512i s1 = s0;
+	__m512i s2 = s0;
+	__m512i s3 = s0;
+	size_t i = 0;
+
+	for (; i + 256 <= n; i += 256)
+	{
+		s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(code + i), _mm512_loadu_si512(q + i));
+		s1 = _mm512_dpbusd_epi32(s1, _mm512_loadu_si512(code + i + 64), _mm512_loadu_si512(q + i + 64));
+		s2 = _mm512_dpbusd_epi32(s2, _mm512_loadu_si512(code + i + 128), _mm512_loadu_si512(q + i + 128));
+		s3 = _mm512_dpbusd_epi32(s3, _mm512_loadu_si512(code + i + 192), _mm512_loadu_si512(q + i + 192));
+	}
+	for (; i + 64 <= n; i += 64)
+		s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(code + i), _mm512_loadu_si512(q + i));
+	if (i < n)
+		s1 = _mm512_dpbusd_epi32(s1, load_bytes(code + i, mask64(n - i)), load_bytes(q + i, mask64(n - i)));
+	return sum4_int(s0, s1, s2, s3);
+}
+
+/* 64 bytes of a code from j on: 128 dimensions. */
+static inline void
+u4_step(__m512i *low, __m512i *high, __m512i bytes, const int8_t *q_low, const int8_t *q_high, __mmask64 mask)
+{
+	__m512i nibble = _mm512_set1_epi8(0x0F);
+
+	*low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(bytes, nibble), load_bytes(q_low, mask));
+	*high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble), load_bytes(q_high, mask));
+}
+
+static int32_t
+dot_u4(const uint8_t *code, const int8_t *q, size_t n)
+{
+	size_t width = n / 2;
+	__m512i s0 = _mm512_setzero_si512();
+	__m512i s1 = s0;
+	__m512i s2 = s0;
+	__m512i s3 = s0;
+	size_t j = 0;
+
+	for (; j + 128 <= width; j += 128)
+	{
+		u4_step(&s0, &s1, _mm512_loadu_si512(code + j), q + j, q + width + j, ~(__mmask64) 0);
+		u4_step(&s2, &s3, _mm512_loadu_si512(code + j + 64), q + j + 64, q + width + j + 64, ~(__mmask64) 0);
+	}
+	if (j + 64 <= width)
+	{
+		u4_step(&s0, &s1, _mm512_loadu_si512(code + j), q + j, q + width + j, ~(__mmask64) 0);
+		j += 64;
+	}
+	if (j < width)
+		u4_step(&s2, &s3, load_bytes(code + j, mask64(width - j)), q + j, q + width + j, mask64(width - j));
+	return sum4_int(s0, s1, s2, s3);
+}
+
+static int32_t
+dot_u2(const uint8_t *code, const int8_t *q, size_t n)
+{
+	size_t width = n / 4;
+	__m512i pair = _mm512_set1_epi8(0x03);
+	__m512i s0 = _mm512_setzero_si512();
+	__m512i s1 = s0;
+	__m512i s2 = s0;
+	__m512i s3 = s0;
+
+	for (size_t j = 0; j < width; j += 64)
+	{
+		__mmask64 mask = mask64(width - j);
+		__m512i bytes = load_bytes(code + j, mask);
+
+		s0 = _mm512_dpbusd_epi32(s0, _mm512_and_si512(bytes, pair), load_bytes(q + j, mask));
+		s1 = _mm512_dpbusd_epi32(s1, _mm512_and_si512(_mm512_srli_epi16(bytes, 2), pair),
+								 load_bytes(q + width + j, mask));
+		s2 = _mm512_dpbusd_epi32(s2, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), pair),
+								 load_bytes(q + 2 * width + j, mask));
+		s3 = _mm512_dpbusd_epi32(s3, _mm512_and_si512(_mm512_srli_epi16(bytes, 6), pair),
+								 load_bytes(q + 3 * width + j, mask));
+	}
+	return sum4_int(s0, s1, s2, s3);
+}
+
+static int32_t
+dot_planes(const uint8_t *code, const uint8_t *planes, size_t stride, int nplanes, size_t n)
+{
+	size_t nbytes = n / 8;
+	__m512i sum = _mm512_setzero_si512();
+
+	for (size_t i = 0; i < nbytes; i += 64)
+	{
+		__mmask64 mask = mask64(nbytes - i);
+		__m512i bytes = load_bytes(code + i, mask);
+		__m512i part = _mm512_setzero_si512();
+
+		/* Horner's scheme over the planes, from the highest */
+		for (int p = nplanes - 1; p >= 0; p--)
+		{
+			__m512i plane = load_bytes(planes + (size_t) p * stride + i, mask);
+
+			part = _mm512_add_epi64(_mm512_add_epi64(part, part), _mm512_popcnt_epi64(_mm512_and_si512(bytes, plane)));
+		}
+		sum = _mm512_add_epi64(sum, part);
+	}
+	return (int32_t) _mm512_reduce_add_epi64(sum);
+}
+
+static int64_t
+hamming(const uint8_t *a, const uint8_t *b, size_t nbytes)
+{
+	__m512i sum = _mm512_setzero_si512();
+
+	for (size_t i = 0; i < nbytes; i += 64)
+	{
+		__mmask64 mask = mask64(nbytes - i);
+
+		sum = _mm512_add_epi64(sum,
+							   _mm512_popcnt_epi64(_mm512_xor_si512(load_bytes(a + i, mask), load_bytes(b + i, mask))));
+	}
+	return _mm512_reduce_add_epi64(sum);
+}
+
+static int64_t
+and_count(const uint8_t *a, const uint8_t *b, size_t nbytes)
+{
+	__m512i sum = _mm512_setzero_si512();
+
+	for (size_t i = 0; i < nbytes; i += 64)
+	{
+		__mmask64 mask = mask64(nbytes - i);
+
+		sum = _mm512_add_epi64(sum,
+							   _mm512_popcnt_epi64(_mm512_and_si512(load_bytes(a + i, mask), load_bytes(b + i, mask))));
+	}
+	return _mm512_reduce_add_epi64(sum);
+}
+
+static inline __m512
+load_levels(const uint8_t *code, __mmask16 mask)
+{
+	return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, code)));
+}
+
+static float
+l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
+{
+	__m512 base = _mm512_set1_ps(lo);
+	__m512 factor = _mm512_set1_ps(step);
+	/* lanes beyond the end have to add nothing, and base alone is not nothing */
+#define STEP(sum, i, mask)                                                                                       \
+	_mm512_mask_add_ps(sum, mask, sum,                                                                           \
+					   _mm512_abs_ps(_mm512_sub_ps(_mm512_fmadd_ps(factor, load_levels(code + (i), mask), base), \
+												   load(q + (i), mask))))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+/* a + b and a - b over pairs of lanes: `swapped` is x with the lanes of each pair exchanged, `sign` has -1 at the second. */
+static inline __m512
+butterfly(__m512 x, __m512 swapped, __m512 sign)
+{
+	return _mm512_fmadd_ps(x, sign, swapped);
+}
+
+/* The first four levels, within one register. */
+static inline __m512
+hadamard_16(__m512 x)
+{
+	__m512 plus = _mm512_set1_ps(1.0f);
+	__m512 minus = _mm512_set1_ps(-1.0f);
+
+	x = butterfly(x, _mm512_permute_ps(x, 0xB1), _mm512_mask_mov_ps(plus, 0xAAAA, minus));
+	x = butterfly(x, _mm512_permute_ps(x, 0x4E), _mm512_mask_mov_ps(plus, 0xCCCC, minus));
+	x = butterfly(x, _mm512_shuffle_f32x4(x, x, 0xB1), _mm512_mask_mov_ps(plus, 0xF0F0, minus));
+	return butterfly(x, _mm512_shuffle_f32x4(x, x, 0x4E), _mm512_mask_mov_ps(plus, 0xFF00, minus));
+}
+
+/* Two levels in one pass, strides h and 2h. */
+static void
+hadamard_two_levels(float *x, size_t n, size_t h)
+{
+	for (size_t i = 0; i < n; i += 4 * h)
+		for (size_t j = i; j < i + h; j += WIDTH)
+		{
+			__m512 a = _mm512_loadu_ps(x + j);
+			__m512 b = _mm512_loadu_ps(x + j + h);
+			__m512 c = _mm512_loadu_ps(x + j + 2 * h);
+			__m512 d = _mm512_loadu_ps(x + j + 3 * h);
+			__m512 ab = _mm512_add_ps(a, b);
+			__m512 a_b = _mm512_sub_ps(a, b);
+			__m512 cd = _mm512_add_ps(c, d);
+			__m512 c_d = _mm512_sub_ps(c, d);
+
+			_mm512_storeu_ps(x + j, _mm512_add_ps(ab, cd));
+			_mm512_storeu_ps(x + j + h, _mm512_add_ps(a_b, c_d));
+			_mm512_storeu_ps(x + j + 2 * h, _mm512_sub_ps(ab, cd));
+			_mm512_storeu_ps(x + j + 3 * h, _mm512_sub_ps(a_b, c_d));
+		}
+}
+
+static void
+hadamard_f32(float *x, size_t n)
+{
+	size_t h = WIDTH;
+
+	if (n < WIDTH)
+	{
+		distance_portable.hadamard_f32(x, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i += WIDTH)
+		_mm512_storeu_ps(x + i, hadamard_16(_mm512_loadu_ps(x + i)));
+	for (; 4 * h <= n; h *= 4)
+		hadamard_two_levels(x, n, h);
+	if (h < n)
+		for (size_t j = 0; j < h; j += WIDTH)
+		{
+			__m512 a = _mm512_loadu_ps(x + j);
+			__m512 b = _mm512_loadu_ps(x + j + h);
+
+			_mm512_storeu_ps(x + j, _mm512_add_ps(a, b));
+			_mm512_storeu_ps(x + j + h, _mm512_sub_ps(a, b));
+		}
+}
+
+DISTANCE_TARGET_END
+
+const DistanceKernels distance_avx512 = {
+	.name = "avx512",
+	.level = DISTANCE_AVX512,
+	.l2_f32 = l2_f32,
+	.ip_f32 = ip_f32,
+	.l1_f32 = l1_f32,
+	.cosine_f32 = cosine_f32,
+	.l2_f16 = l2_f16,
+	.ip_f16 = ip_f16,
+	.l1_f16 = l1_f16,
+	.half_from_f32 = half_from_f32,
+	.f32_from_half = f32_from_half,
+	.dot_u8 = dot_u8,
+	.dot_u4 = dot_u4,
+	.dot_u2 = dot_u2,
+	.dot_planes = dot_planes,
+	.l1_u8 = l1_u8,
+	.hadamard_f32 = hadamard_f32,
+	.hamming = hamming,
+	.and_count = and_count,
+};
+
+#endif /* __x86_64__ */

@@ -1,0 +1,30 @@
+/*
+ * distance_internal.h: the tables of the levels, one file each, and how a file is compiled for an instruction set.
+ *
+ * DISTANCE_TARGET_BEGIN(list) lets all functions up to DISTANCE_TARGET_END use the instruction sets of the list: builds
+ * take no -m flags, so nothing outside can come to use what the CPU may not have.
+ */
+#ifndef HNSWC_DISTANCE_INTERNAL_H
+#define HNSWC_DISTANCE_INTERNAL_H
+
+#include "distance/distance.h"
+
+#define DISTANCE_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define DISTANCE_TARGET_BEGIN(list) \
+	DISTANCE_PRAGMA(clang attribute push(__attribute__((target(list))), apply_to = function))
+#define DISTANCE_TARGET_END DISTANCE_PRAGMA(clang attribute pop)
+#else
+#define DISTANCE_TARGET_BEGIN(list) DISTANCE_PRAGMA(GCC push_options) DISTANCE_PRAGMA(GCC target(list))
+#define DISTANCE_TARGET_END DISTANCE_PRAGMA(GCC pop_options)
+#endif
+
+extern const DistanceKernels distance_portable;
+#if defined(__x86_64__)
+extern const DistanceKernels distance_avx2;
+extern const DistanceKernels distance_avx512;
+#elif defined(__aarch64__)
+extern const DistanceKernels distance_neon;
+#endif
+
+#endif /* HNSWC_DISTANCE_INTERNAL_H */

@@ -1,0 +1,225 @@
+/*
+ * graph.h: the hierarchical navigable small world graph, apart from where its nodes live.
+ *
+ * Every layer is a plain graph of nodes.  A node on a layer above 0 is another node than the one its element has below:
+ * it holds a copy of the element's code and the address of the node one layer down.  The functions here search one
+ * layer, select neighbours, insert an element and repair the graph around removed ones.  They reach nodes through one
+ * door, GraphStore, which works in batches and has two implementations: the memory arena of a build and the pages of an
+ * index.
+ *
+ * What callers may rely on: nothing here holds a lock or a pin between two calls of the store.  A neighbour list is only
+ * ever changed by GraphStore.relink, a compare-and-write: a list that changed since it was read is read and decided
+ * anew.  A node is written complete with its links before any other node points to it.
+ *
+ * Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
+ * Small World graphs" (2016).  m, ef, layer, entry point and neighbour are the paper's.
+ */
+#ifndef HNSWC_GRAPH_H
+#define HNSWC_GRAPH_H
+
+#include "postgres.h"
+
+#include "code/code.h"
+#include "graph/visited.h"
+
+/* Where a node is; only its store can tell more.  Read and written atomically, being 4 aligned bytes. */
+typedef uint32 NodeId;
+
+#define NODE_NONE ((NodeId) 0)
+
+#define GRAPH_MAX_M 100
+#define GRAPH_MAX_LINKS (2 * GRAPH_MAX_M)
+/* With m = 2 a layer has half the nodes of the one below: 32 layers hold any number of nodes that has an address. */
+#define GRAPH_MAX_LAYER 31
+
+/* Neighbours that a node has room for: 2m on layer 0, m above. */
+#define GRAPH_CAPACITY(m, layer) ((layer) == 0 ? 2 * (m) : (m))
+
+/* A node that a search has measured. */
+typedef struct Candidate
+{
+	float dist;  /* estimated distance to the query */
+	float bound; /* the true distance is hardly ever below dist - bound; 0 from a search */
+	NodeId node;
+	uint16 generation; /* of the slot when it was measured: another one later means it was reused */
+	uint16 flags;
+} Candidate;
+
+#define CANDIDATE_EXPANDED 0x0001 /* its neighbours have been visited */
+#define CANDIDATE_DEAD 0x0002     /* removed: a bridge for the walk, never a result nor a neighbour of a new node */
+
+/* The generation to ask for when any will do. */
+#define GENERATION_ANY (-1)
+
+typedef struct GraphStore GraphStore;
+
+/*
+ * The door.  All functions may raise errors (a damaged page, an interrupt).  `layer` is the layer the caller is on: a
+ * node that is not on it (its slot was reused) is passed over.
+ */
+struct GraphStore
+{
+	const Coder *coder;        /* of the codes that walks measure */
+	const Coder *select_coder; /* of the codes that neighbours are selected by: coder, or a finer one */
+	int m;
+	double alpha; /* how far selection prunes: see graph_select() */
+
+	/* Measures nodes; writes one candidate for each that is on the layer, returns how many. */
+	int (*visit)(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out);
+	/* Copies a node's neighbour list (at most its capacity); 0 when the node is not of that generation any more. */
+	int (*neighbours)(GraphStore *store, NodeId node, int layer, int generation, NodeId *out);
+	/* codes[i] for select_coder, valid until the next call; NULL for a node that is not on the layer any more. */
+	void (*codes)(GraphStore *store, int layer, const NodeId *nodes, int n, const void **codes);
+	/* The node of the same element one layer lower. */
+	NodeId (*down)(GraphStore *store, NodeId node, int layer);
+
+	/* The entry point and its layer; NODE_NONE and -1 in an empty graph. */
+	NodeId (*entry)(GraphStore *store, int *layer);
+	/* Makes `node` the entry point if `expected` still is. */
+	bool (*set_entry)(GraphStore *store, NodeId expected, NodeId node, int layer);
+
+	/* Writes a node of the element being inserted, complete with its links. */
+	NodeId (*create)(GraphStore *store, int layer, NodeId below, const NodeId *links, int n);
+	/* Hangs the element being inserted on `node` as a duplicate, if both are equal in all that the index stores. */
+	bool (*absorb)(GraphStore *store, NodeId node, int generation);
+	/* Replaces the node's list by `wanted` if it still is `expected`; a node that is gone counts as done. */
+	bool (*relink)(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected,
+				   const NodeId *wanted, int nwanted);
+};
+
+/*
+ * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.
+ * What leaves the pool or never enters it is kept, when `keep` is set, so that the search can go on for more.
+ */
+typedef struct GraphSearch
+{
+	GraphStore *store;
+	const CodeQuery *query;
+	int layer;
+	int ef;
+	bool keep;         /* keep what is discarded, for graph_search_resume() */
+	Size memory_limit; /* stop when visited set and candidates are larger; 0 for no limit */
+	int64 visit_limit; /* stop after measuring so many nodes; 0 for no limit */
+
+	VisitedSet visited;
+	Candidate *pool; /* sorted by dist */
+	int npool;
+	int pool_size;
+	int nlive; /* of them not dead: at most ef */
+	int cursor;
+	Candidate *discarded; /* in no order */
+	int ndiscarded;
+	int discarded_size;
+	int64 nvisited;
+	bool limited; /* a limit ended it */
+	NodeId batch[GRAPH_MAX_LINKS];
+	Candidate found[GRAPH_MAX_LINKS];
+} GraphSearch;
+
+/* search.c */
+extern GraphSearch *graph_search_create(GraphStore *store, bool keep);
+extern void graph_search_free(GraphSearch *search);
+/* Starts anew on a layer from one node and runs until the pool is expanded: the pool then holds the ef best found. */
+extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, NodeId entry);
+/* Descends greedily from the entry point to `layer`; NODE_NONE in an empty graph.  *top is the entry point's layer. */
+extern NodeId graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top);
+/* Empties the pool, fills it with the ef best of the discarded and goes on; false when there are none. */
+extern bool graph_search_resume(GraphSearch *search, int ef);
+
+/* select.c */
+
+/* The alpha that measures best for a metric. */
+extern double graph_alpha(CodeMetric metric);
+
+/* Room for selecting neighbours, reused from call to call. */
+typedef struct GraphSelect
+{
+	GraphStore *store;
+	CodeQuery *query; /* of select_coder */
+	void *query_memory;
+	void *scratch;
+	int size; /* candidates there is room for */
+	Candidate *candidates;
+	NodeId *nodes;
+	const void **codes;
+	const void **sorted_codes;
+	const void **chosen_codes;
+	float *dist;
+} GraphSelect;
+
+extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
+
+/*
+ * Selects at most `limit` neighbours from candidates sorted by their distance to the base (Algorithm 4 of the paper, no
+ * back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
+ * alpha: alpha * d(candidate, chosen) <= d(candidate, base).  Ties reject, or equal elements would only know each other.
+ */
+extern int graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen);
+
+/*
+ * Selects from a set of nodes around the base, which is given as a code of select_coder.  The first nkept are chosen
+ * without being asked, and reject others; the rest may hold the base itself and repeat nodes.  Dead ones are the caller's
+ * to leave out.
+ */
+extern int graph_select_around(GraphSelect *select, int layer, NodeId base, const void *base_code, const NodeId *nodes,
+							   int n, int nkept, int limit, NodeId *chosen);
+
+/* insert.c */
+
+/* Room for inserting elements one after another. */
+typedef struct GraphInsert
+{
+	GraphStore *store;
+	GraphSearch *search;
+	GraphSelect *select;
+	int ef_construction;
+	NodeId links[GRAPH_MAX_LAYER + 1][GRAPH_MAX_M];
+	int nlinks[GRAPH_MAX_LAYER + 1];
+} GraphInsert;
+
+extern GraphInsert *graph_insert_create(GraphStore *store, int ef_construction);
+/*
+ * A layer for a new element: floor(-ln(u) / ln(1.5 m)) for a uniform u.  Algorithm 1 has ln(m); with ln(1.5 m) there are a
+ * third fewer upper nodes and recall is the same, while ln(2m) loses some with a small ef where near-duplicates cluster.
+ */
+extern int graph_random_layer(int m);
+/*
+ * Inserts the element that the store is holding for create().  `query` and `code` are of the store's coder.
+ */
+extern void graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int layer);
+/*
+ * Links a node that is there, whose code `query` is, to and from those that it would be linked to if it were inserted now.
+ */
+extern void graph_reconnect(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer);
+
+/* repair.c */
+
+/* Tells which nodes are removed. */
+typedef bool (*GraphDeadTest)(NodeId node, void *arg);
+
+/* Room for repairing nodes one after another. */
+typedef struct GraphRepair
+{
+	GraphStore *store;
+	GraphSelect *select;
+	GraphDeadTest is_dead;
+	void *arg;
+	VisitedSet met;
+	NodeId *nodes; /* candidates */
+	int nnodes;
+	int nkept;    /* the first of them: neighbours already */
+	bool poor;    /* set by graph_repair_node() */
+	NodeId *dead; /* removed nodes, through whose links the rest is reached */
+	int ndead;
+	int size; /* of either */
+} GraphRepair;
+
+extern GraphRepair *graph_repair_create(GraphStore *store, GraphDeadTest is_dead, void *arg);
+/*
+ * Gives a node that points to removed ones a new list: selected from its other neighbours and from the neighbours of the
+ * removed.  True when the list was changed.  Then repair->poor tells that so few others were met that the node may be cut
+ * off: it needs graph_reconnect().
+ */
+extern bool graph_repair_node(GraphRepair *repair, NodeId node, int layer);
+
+#endif /* HNSWC_GRAPH_H */

@@ -1,0 +1,271 @@
+/*
+ * insert.c: adding an element to the graph (Algorithm 1 of the paper), for builds and for single inserts alike.
+ *
+ * Order: search all layers, select the new element's neighbours on each, write its nodes from layer 0 upwards, each
+ * complete with its links, then link back to it from its neighbours, last make it the entry point if it is on a new top
+ * layer.  So whatever is reachable is complete, and whoever stops anywhere in between (an error, a crash) leaves a graph
+ * that is as good as before.
+ *
+ * No lock is held across calls of the store.  Back-links are decided from a copy of the list and written only if the
+ * list has not changed since.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/pg_prng.h"
+#include "graph/graph.h"
+#include "miscadmin.h"
+
+GraphInsert *
+graph_insert_create(GraphStore *store, int ef_construction)
+{
+	GraphInsert *insert = palloc0(sizeof(GraphInsert));
+
+	insert->store = store;
+	insert->ef_construction = ef_construction;
+	insert->search = graph_search_create(store, false);
+	insert->select = graph_select_create(store, Max(ef_construction, GRAPH_MAX_LINKS + 1));
+	return insert;
+}
+
+int
+graph_random_layer(int m)
+{
+	/* pg_prng_double is in [0, 1): 1 minus it is never 0 */
+	double u = 1.0 - pg_prng_double(&pg_global_prng_state);
+	int layer = (int) floor(-log(u) / log(1.5 * m));
+
+	return Min(layer, GRAPH_MAX_LAYER);
+}
+
+/*
+ * Adds a link from `node` to the new node.  When the list is full it is selected anew from what it had and the new one.
+ * With `force` the new node gets in whatever the selection says.  Returns whether `node` links to it now.
+ */
+static bool
+insert_back_link(GraphInsert *insert, int layer, NodeId node, NodeId created, bool force)
+{
+	GraphStore *store = insert->store;
+	int capacity = GRAPH_CAPACITY(store->m, layer);
+	NodeId old[GRAPH_MAX_LINKS + 1];
+	NodeId wanted[GRAPH_MAX_LINKS + 1];
+	bool linked;
+
+	for (;;)
+	{
+		int nold = store->neighbours(store, node, layer, GENERATION_ANY, old);
+		int nwanted;
+
+		for (int i = 0; i < nold; i++)
+			if (old[i] == created)
+				return true;
+		linked = true;
+		old[nold] = created;
+		if (nold < capacity)
+		{
+			memcpy(wanted, old, (nold + 1) * sizeof(NodeId));
+			nwanted = nold + 1;
+		}
+		else
+		{
+			const void *code;
+
+			store->codes(store, layer, &node, 1, &code);
+			if (code == NULL)
+				return false;
+			nwanted = graph_select_around(insert->select, layer, node, code, old, nold + 1, 0, capacity, wanted);
+			linked = false;
+			for (int i = 0; i < nwanted; i++)
+				linked |= wanted[i] == created;
+			if (!linked && force)
+			{
+				if (nwanted == capacity)
+					nwanted--;
+				wanted[nwanted++] = created;
+				linked = true;
+			}
+		}
+		if (store->relink(store, node, layer, old, nold, wanted, nwanted))
+			return linked;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Links all neighbours of a new node back to it; at least one of them, the nearest that can, so that it is reachable. */
+static void
+insert_back_links(GraphInsert *insert, int layer, NodeId created)
+{
+	bool reachable = false;
+
+	for (int i = 0; i < insert->nlinks[layer]; i++)
+		reachable |= insert_back_link(insert, layer, insert->links[layer][i], created, false);
+	for (int i = 0; i < insert->nlinks[layer] && !reachable; i++)
+		reachable = insert_back_link(insert, layer, insert->links[layer][i], created, true);
+}
+
+/* Live candidates of the search's pool, at the front of the pool. */
+static int
+insert_live_candidates(GraphSearch *search)
+{
+	int n = 0;
+
+	for (int i = 0; i < search->npool; i++)
+		if (!(search->pool[i].flags & CANDIDATE_DEAD))
+			search->pool[n++] = search->pool[i];
+	search->npool = n;
+	return n;
+}
+
+/*
+ * Is the new element equal to one of the found?  Equal codes have equal estimates, so only those that are as far as the
+ * element's own code is from it need a look.
+ */
+static bool
+insert_absorbed(GraphInsert *insert, const CodeQuery *query, const void *code)
+{
+	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
+	float own = code_distance(query, code, NULL);
+
+	for (int i = 0; i < search->npool; i++)
+	{
+		Candidate *candidate = &search->pool[i];
+
+		if (candidate->dist == own && store->absorb(store, candidate->node, candidate->generation))
+			return true;
+	}
+	return false;
+}
+
+/* The entry point's own node on layer 0. */
+static NodeId
+insert_entry_element(GraphStore *store)
+{
+	int layer;
+	NodeId node = store->entry(store, &layer);
+
+	for (; node != NODE_NONE && layer > 0; layer--)
+		node = store->down(store, node, layer);
+	return node;
+}
+
+/*
+ * Searches all layers from min(layer, top) down and selects the element's neighbours on each.  False if there is nothing
+ * to link to: the graph is empty, or all of it that can be reached from the entry point is removed.  *absorbed tells
+ * that the element was hung on an equal one, which ends the matter; NULL: do not try.
+ */
+static bool
+insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, bool *absorbed)
+{
+	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
+	NodeId node;
+	int top;
+
+	memset(insert->nlinks, 0, sizeof(insert->nlinks));
+	node = graph_search_descend(search, query, layer, &top);
+	for (int on = Min(layer, top); on >= 0 && node != NODE_NONE; on--)
+	{
+		int n;
+
+		graph_search_layer(search, query, on, insert->ef_construction, node);
+		if (on == 0 && search->nlive == 0)
+		{
+			/* the descent may have ended among removed nodes that lead nowhere, but a live entry point is always found */
+			node = insert_entry_element(store);
+			if (node == NODE_NONE)
+				break;
+			graph_search_layer(search, query, on, insert->ef_construction, node);
+		}
+		if (search->npool > 0)
+			node = search->pool[0].node;
+		n = insert_live_candidates(search);
+		if (on == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
+			return true;
+		insert->nlinks[on] = graph_select(insert->select, on, search->pool, n, store->m, insert->links[on]);
+		if (on > 0)
+			node = store->down(store, node, on);
+	}
+	return insert->nlinks[0] > 0;
+}
+
+/* Makes the new element the entry point unless there is one on its layer or above. */
+static void
+insert_raise_entry(GraphStore *store, NodeId created, int layer)
+{
+	for (;;)
+	{
+		int top;
+		NodeId entry = store->entry(store, &top);
+
+		if (entry != NODE_NONE && top >= layer)
+			return;
+		/* another insert may do the same at this moment: then look again */
+		if (store->set_entry(store, entry, created, layer))
+			return;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int layer)
+{
+	GraphStore *store = insert->store;
+	NodeId created[GRAPH_MAX_LAYER + 1] = {NODE_NONE};
+	bool absorbed = false;
+	int top;
+	NodeId entry = store->entry(store, &top);
+	bool found = insert_find_links(insert, query, code, layer, &absorbed);
+
+	if (absorbed)
+		return;
+	for (int on = 0; on <= layer; on++)
+		created[on] =
+			store->create(store, on, on == 0 ? NODE_NONE : created[on - 1], insert->links[on], insert->nlinks[on]);
+	while (!found)
+	{
+		/* Nothing to link to: then the element is the entry point, in place of one that is removed, if any. */
+		if (store->set_entry(store, entry, created[layer], layer))
+			return;
+		/* the entry point is another one meanwhile: link to what is there now */
+		entry = store->entry(store, &top);
+		found = insert_find_links(insert, query, code, layer, NULL);
+		for (int on = 0; on <= layer && found; on++)
+			store->relink(store, created[on], on, NULL, 0, insert->links[on], insert->nlinks[on]);
+		CHECK_FOR_INTERRUPTS();
+	}
+	for (int on = 0; on <= layer; on++)
+		insert_back_links(insert, on, created[on]);
+	insert_raise_entry(store, created[layer], layer);
+}
+
+/* The neighbours that the node would get if it were inserted now. */
+static void
+reconnect_find_links(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer)
+{
+	GraphSearch *search = insert->search;
+	int top;
+	NodeId from = graph_search_descend(search, query, layer, &top);
+	int n = 0;
+
+	insert->nlinks[layer] = 0;
+	if (from == NODE_NONE || top < layer)
+		return;
+	graph_search_layer(search, query, layer, insert->ef_construction, from);
+	for (int i = 0; i < search->npool; i++)
+		if (!(search->pool[i].flags & CANDIDATE_DEAD) && search->pool[i].node != node)
+			search->pool[n++] = search->pool[i];
+	search->npool = n;
+	insert->nlinks[layer] =
+		graph_select(insert->select, layer, search->pool, n, insert->store->m, insert->links[layer]);
+}
+
+void
+graph_reconnect(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer)
+{
+	reconnect_find_links(insert, query, node, layer);
+	for (int i = 0; i < insert->nlinks[layer]; i++)
+		(void) insert_back_link(insert, layer, node, insert->links[layer][i], false);
+	insert_back_links(insert, layer, node);
+}

@@ -1,0 +1,226 @@
+/*
+ * search.c: searching one layer (Algorithm 2 of the paper), one body for scans, inserts and builds.
+ *
+ * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not yet expanded is always
+ * at the cursor, the farthest result is always last.  For pools of ordinary size an insertion by binary search and
+ * memmove costs less than keeping heaps.  A node is expanded by measuring all its unvisited neighbours in one batch.
+ *
+ * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
+ */
+#include "postgres.h"
+
+#include "graph/graph.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#define FIRST_POOL_SIZE 128
+
+GraphSearch *
+graph_search_create(GraphStore *store, bool keep)
+{
+	GraphSearch *search = palloc0(sizeof(GraphSearch));
+
+	search->store = store;
+	search->keep = keep;
+	visited_init(&search->visited);
+	search->pool_size = FIRST_POOL_SIZE;
+	search->pool = palloc(search->pool_size * sizeof(Candidate));
+	return search;
+}
+
+void
+graph_search_free(GraphSearch *search)
+{
+	visited_free(&search->visited);
+	pfree(search->pool);
+	if (search->discarded)
+		pfree(search->discarded);
+	pfree(search);
+}
+
+/* Makes room for one more candidate at the end of an array. */
+static Candidate *
+candidates_grow(Candidate *candidates, int *size)
+{
+	*size = *size == 0 ? FIRST_POOL_SIZE : *size * 2;
+	if (candidates == NULL)
+		return palloc(*size * sizeof(Candidate));
+	return repalloc_huge(candidates, (Size) *size * sizeof(Candidate));
+}
+
+static inline void
+search_discard(GraphSearch *search, const Candidate *candidate)
+{
+	if (!search->keep)
+		return;
+	if (search->ndiscarded == search->discarded_size)
+		search->discarded = candidates_grow(search->discarded, &search->discarded_size);
+	search->discarded[search->ndiscarded++] = *candidate;
+}
+
+/* Puts a candidate at its place in the pool, or discards it; what is then too much at the end is discarded. */
+static inline void
+search_offer(GraphSearch *search, const Candidate *candidate)
+{
+	Candidate *pool = search->pool;
+	int low = 0;
+	int high = search->npool;
+
+	if (search->nlive >= search->ef && candidate->dist >= pool[high - 1].dist)
+	{
+		search_discard(search, candidate);
+		return;
+	}
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (pool[middle].dist <= candidate->dist)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (search->npool == search->pool_size)
+		search->pool = pool = candidates_grow(search->pool, &search->pool_size);
+	memmove(&pool[low + 1], &pool[low], (search->npool - low) * sizeof(Candidate));
+	pool[low] = *candidate;
+	search->npool++;
+	if (!(candidate->flags & CANDIDATE_DEAD))
+		search->nlive++;
+	if (low < search->cursor)
+		search->cursor = low;
+	while (search->nlive > search->ef)
+	{
+		Candidate *last = &pool[--search->npool];
+
+		if (!(last->flags & CANDIDATE_DEAD))
+			search->nlive--;
+		search_discard(search, last);
+	}
+}
+
+static bool
+search_at_limit(GraphSearch *search)
+{
+	Size memory;
+
+	if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
+		return true;
+	if (search->memory_limit == 0)
+		return false;
+	memory = visited_memory(&search->visited) + ((Size) search->pool_size + search->discarded_size) * sizeof(Candidate);
+	return memory > search->memory_limit;
+}
+
+/* Expands candidates, nearest first, until the whole pool is expanded or a limit is met. */
+static void
+search_run(GraphSearch *search)
+{
+	GraphStore *store = search->store;
+
+	while (search->cursor < search->npool)
+	{
+		Candidate *candidate = &search->pool[search->cursor];
+		int nneighbours;
+		int nbatch = 0;
+		int nfound;
+
+		if (candidate->flags & CANDIDATE_EXPANDED)
+		{
+			search->cursor++;
+			continue;
+		}
+		if (search_at_limit(search))
+		{
+			search->limited = true;
+			return;
+		}
+		candidate->flags |= CANDIDATE_EXPANDED;
+		nneighbours = store->neighbours(store, candidate->node, search->layer, candidate->generation, search->batch);
+		for (int i = 0; i < nneighbours; i++)
+			if (visited_add(&search->visited, search->batch[i]))
+				search->batch[nbatch++] = search->batch[i];
+		if (nbatch == 0)
+			continue;
+		nfound = store->visit(store, search->query, search->layer, search->batch, nbatch, search->found);
+		search->nvisited += nfound;
+		for (int i = 0; i < nfound; i++)
+			search_offer(search, &search->found[i]);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, NodeId entry)
+{
+	Assert(ef > 0);
+	search->query = query;
+	search->layer = layer;
+	search->ef = ef;
+	search->npool = search->nlive = search->cursor = 0;
+	search->ndiscarded = 0;
+	search->nvisited = 0;
+	search->limited = false;
+	visited_reset(&search->visited);
+	visited_add(&search->visited, entry);
+	if (search->store->visit(search->store, query, layer, &entry, 1, search->found) == 1)
+	{
+		search->nvisited = 1;
+		search_offer(search, &search->found[0]);
+	}
+	search_run(search);
+}
+
+NodeId
+graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top)
+{
+	GraphStore *store = search->store;
+	NodeId node = store->entry(store, top);
+
+	for (int above = *top; node != NODE_NONE && above > layer; above--)
+	{
+		graph_search_layer(search, query, above, 1, node);
+		if (search->npool > 0)
+			node = search->pool[0].node;
+		node = store->down(store, node, above);
+	}
+	return node;
+}
+
+static int
+candidate_compare_descending(const void *a, const void *b)
+{
+	float x = ((const Candidate *) a)->dist;
+	float y = ((const Candidate *) b)->dist;
+
+	return (x < y) - (x > y);
+}
+
+/*
+ * The pool's candidates have been returned to whoever asks for more, so they leave the pool for good; visited keeps them
+ * from coming back.
+ */
+bool
+graph_search_resume(GraphSearch *search, int ef)
+{
+	Assert(search->keep);
+	search->npool = search->nlive = search->cursor = 0;
+	search->ef = ef;
+	if (search->ndiscarded == 0)
+		return false;
+
+	qsort(search->discarded, search->ndiscarded, sizeof(Candidate), candidate_compare_descending);
+	while (search->ndiscarded > 0 && search->nlive < ef)
+	{
+		Candidate *nearest = &search->discarded[--search->ndiscarded];
+
+		if (search->npool == search->pool_size)
+			search->pool = candidates_grow(search->pool, &search->pool_size);
+		search->pool[search->npool++] = *nearest;
+		if (!(nearest->flags & CANDIDATE_DEAD))
+			search->nlive++;
+	}
+	if (!search->limited)
+		search_run(search);
+	return true;
+}

@@ -1,0 +1,149 @@
+/*
+ * select.c: which of its candidates a node takes as neighbours (Algorithm 4 of the paper).
+ *
+ * Rejected candidates stay rejected: filling the list up with them costs more in the walk than it brings.  Distances
+ * between candidates are measured from code to code, by the store's select_coder.
+ */
+#include "postgres.h"
+
+#include "graph/graph.h"
+#include "graph/memory.h"
+
+/*
+ * 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1.  Inner
+ * products may be negative, where a factor has no meaning.
+ */
+double
+graph_alpha(CodeMetric metric)
+{
+	switch (metric)
+	{
+		case CODE_L2:
+		case CODE_COSINE:
+			return 1.2;
+		case CODE_L1:
+			return 1.095;
+		case CODE_IP:
+			break;
+	}
+	return 1.0;
+}
+
+GraphSelect *
+graph_select_create(GraphStore *store, int max_candidates)
+{
+	GraphSelect *select = palloc0(sizeof(GraphSelect));
+
+	select->store = store;
+	select->query_memory = palloc_aligned(code_query_size(store->select_coder));
+	select->scratch = palloc_aligned(coder_scratch_size(store->select_coder));
+	select->size = max_candidates;
+	select->candidates = palloc(max_candidates * sizeof(Candidate));
+	select->nodes = palloc(max_candidates * sizeof(NodeId));
+	select->codes = palloc(max_candidates * sizeof(void *));
+	select->sorted_codes = palloc(max_candidates * sizeof(void *));
+	select->chosen_codes = palloc(max_candidates * sizeof(void *));
+	select->dist = palloc(max_candidates * sizeof(float));
+	return select;
+}
+
+/*
+ * The selection proper: `codes[i]` is the code of candidates[i], or NULL when it is gone.  The first nchosen are chosen
+ * already.
+ */
+static int
+select_from(GraphSelect *select, const Candidate *candidates, const void **codes, int n, int nchosen, int limit,
+			NodeId *chosen)
+{
+	const Coder *coder = select->store->select_coder;
+	double alpha = select->store->alpha;
+
+	for (int i = 0; i < n && nchosen < limit; i++)
+	{
+		bool keep = true;
+
+		if (codes[i] == NULL)
+			continue;
+		if (nchosen > 0)
+		{
+			CodeQuery *query = coder_query_code(coder, select->query_memory, codes[i], select->scratch);
+
+			for (int j = 0; j < nchosen && keep; j++)
+				keep = alpha * code_distance(query, select->chosen_codes[j], NULL) > candidates[i].dist;
+		}
+		if (keep)
+		{
+			select->chosen_codes[nchosen] = codes[i];
+			chosen[nchosen++] = candidates[i].node;
+		}
+	}
+	return nchosen;
+}
+
+int
+graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen)
+{
+	GraphStore *store = select->store;
+
+	Assert(n <= select->size);
+	for (int i = 0; i < n; i++)
+		select->nodes[i] = candidates[i].node;
+	store->codes(store, layer, select->nodes, n, select->codes);
+	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
+}
+
+static int
+candidate_compare(const void *a, const void *b)
+{
+	const Candidate *x = a;
+	const Candidate *y = b;
+
+	if (x->dist != y->dist)
+		return x->dist < y->dist ? -1 : 1;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+int
+graph_select_around(GraphSelect *select, int layer, NodeId base, const void *base_code, const NodeId *nodes, int n,
+					int nkept, int limit, NodeId *chosen)
+{
+	GraphStore *store = select->store;
+	CodeQuery *query;
+	int nfound = 0;
+	int nsorted = 0;
+	int nchosen = 0;
+
+	Assert(n <= select->size);
+	query = coder_query_code(store->select_coder, select->query_memory, base_code, select->scratch);
+	store->codes(store, layer, nodes, n, select->codes);
+	for (int i = 0; i < n; i++)
+	{
+		Candidate *candidate = &select->candidates[nfound];
+
+		if (nodes[i] == base || select->codes[i] == NULL)
+			continue;
+		candidate->node = nodes[i];
+		candidate->dist = code_distance(query, select->codes[i], NULL);
+		/* generation is of no use here: until the codes are sorted too it says where the code is */
+		candidate->generation = (uint16) i;
+		nfound++;
+	}
+	qsort(select->candidates, nfound, sizeof(Candidate), candidate_compare);
+	for (int i = 0; i < nfound; i++)
+	{
+		Candidate *candidate = &select->candidates[i];
+
+		if (candidate->generation < nkept)
+		{
+			/* nearest first, as they are the most likely to reject others */
+			select->chosen_codes[nchosen] = select->codes[candidate->generation];
+			chosen[nchosen++] = candidate->node;
+		}
+		else if (nsorted == 0 || candidate->node != select->candidates[nsorted - 1].node)
+		{
+			select->sorted_codes[nsorted] = select->codes[candidate->generation];
+			select->candidates[nsorted++] = *candidate;
+		}
+	}
+	return select_from(select, select->candidates, select->sorted_codes, nsorted, nchosen, limit, chosen);
+}

@@ -1,0 +1,65 @@
+/*
+ * visited.h: the set of nodes that a search has met.
+ *
+ * Open addressing with linear probing over 32-bit addresses, 0 standing for an empty place (no node has that address).
+ * A search of ordinary size stays within the first table, which fits the first-level cache; the table doubles when half
+ * full.  Emptying costs a memset of the table in use.
+ */
+#ifndef HNSWC_VISITED_H
+#define HNSWC_VISITED_H
+
+#include "postgres.h"
+
+#define VISITED_FIRST_SIZE 2048
+
+typedef struct VisitedSet
+{
+	uint32 *places;
+	uint32 mask;  /* places - 1, a power of two less one */
+	uint32 shift; /* 32 - log2(places) */
+	uint32 count;
+} VisitedSet;
+
+extern void visited_init(VisitedSet *set);
+extern void visited_reset(VisitedSet *set);
+extern void visited_free(VisitedSet *set);
+extern void visited_grow(VisitedSet *set);
+
+/* Bytes in use. */
+static inline Size
+visited_memory(const VisitedSet *set)
+{
+	return ((Size) set->mask + 1) * sizeof(uint32);
+}
+
+static inline uint32
+visited_place(const VisitedSet *set, uint32 key)
+{
+	uint32 place = (key * 0x9E3779B1u) >> set->shift;
+
+	while (set->places[place] != 0 && set->places[place] != key)
+		place = (place + 1) & set->mask;
+	return place;
+}
+
+static inline bool
+visited_has(const VisitedSet *set, uint32 key)
+{
+	return set->places[visited_place(set, key)] == key;
+}
+
+/* Adds a node; true if it was not there. */
+static inline bool
+visited_add(VisitedSet *set, uint32 key)
+{
+	uint32 place = visited_place(set, key);
+
+	if (set->places[place] == key)
+		return false;
+	set->places[place] = key;
+	if (++set->count > set->mask / 2)
+		visited_grow(set);
+	return true;
+}
+
+#endif /* HNSWC_VISITED_H */

@@ -1,0 +1,197 @@
+/*
+ * buffers.c: getting at pages, fast.
+ *
+ * A search touches hundreds of pages, nearly all of them in shared buffers.  ReadBuffer() spends most of its time in the
+ * buffer mapping table; so the backend remembers in which buffer it last saw a block and asks ReadRecentBuffer(), which
+ * checks and pins it.  A memory that is wrong costs one ReadBuffer().  Before the pins of a batch are taken, descriptors
+ * and page bytes are prefetched into the CPU's cache.
+ *
+ * ReadRecentBuffer() does not raise a buffer's usage count.  So that the pages used most do not look unused to the clock
+ * sweep, every 64th pin goes through ReadBuffer().
+ *
+ * A page's tail is checked when it enters the memory, not at each pin.  Locks: a pin is enough for reading, but during
+ * recovery, when replay may have marked a buffer valid before its page image is there, the share lock is taken too.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "page/page.h"
+#include "storage/buf_internals.h"
+#include "storage/bufmgr.h"
+
+#define PINS_PER_READBUFFER 64
+#define CACHE_LINE 64
+
+void
+reader_init(PageReader *reader, Relation index, IndexState *state)
+{
+	reader->index = index;
+	reader->state = state;
+	reader->lock = RecoveryInProgress();
+	reader->local = RelationUsesLocalBuffers(index);
+	reader->strategy = NULL;
+	reader->npins = 0;
+}
+
+void
+page_corrupted(Relation index, BlockNumber block, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+					errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block, what),
+					errhint("REINDEX the index.")));
+}
+
+/* Does the kind found do for the kind asked for? */
+static inline bool
+kind_matches(uint8 found, PageKind kind)
+{
+	return found == kind || (kind == PAGE_ANY_NODE && (found == PAGE_ELEMENT || found == PAGE_UPPER));
+}
+
+void
+page_check(Relation index, BlockNumber block, Page page, PageKind kind)
+{
+	PageTail *tail = page_tail(page);
+
+	if (PageIsNew(page))
+		page_corrupted(index, block, "the page is empty");
+	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID || tail->kind > PAGE_META ||
+		PageGetSpecialSize(page) != page_tail_size(tail->kind))
+		page_corrupted(index, block, "it is not a page of this access method");
+	if (!kind_matches(tail->kind, kind))
+		page_corrupted(index, block, psprintf("expected a page of kind %d, not %d", kind, tail->kind));
+}
+
+uint32
+page_used(PageReader *reader, BlockNumber block, Page page)
+{
+	PageTail *tail = page_tail(page);
+
+	if (tail->used > reader->state->layout.slots_per_page || tail->nfree > tail->used)
+		page_corrupted(reader->index, block, "more slots in use than fit");
+	return tail->used;
+}
+
+static inline BlockHint *
+reader_hint(PageReader *reader, BlockNumber block)
+{
+	return &reader->state->hints[block & (reader->state->nhints - 1)];
+}
+
+/* Is the block within the file?  The file may have grown since it was last asked. */
+static void
+reader_check_block(PageReader *reader, BlockNumber block)
+{
+	if (block >= reader->state->nblocks)
+	{
+		reader->state->nblocks = RelationGetNumberOfBlocks(reader->index);
+		if (block >= reader->state->nblocks)
+			page_corrupted(reader->index, block,
+						   psprintf("the block is referred to, but the file has only %u", reader->state->nblocks));
+	}
+}
+
+static Buffer
+reader_pin_slowly(PageReader *reader, BlockNumber block, PageKind kind)
+{
+	Buffer buffer;
+	BlockHint *hint;
+
+	reader_check_block(reader, block);
+	buffer = ReadBuffer(reader->index, block);
+	if (reader->lock)
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page_check(reader->index, block, BufferGetPage(buffer), kind);
+	if (!reader->local)
+	{
+		hint = reader_hint(reader, block);
+		hint->block = block;
+		hint->buffer = buffer;
+		hint->kind = page_tail(BufferGetPage(buffer))->kind;
+	}
+	return buffer;
+}
+
+Buffer
+reader_pin(PageReader *reader, BlockNumber block, PageKind kind)
+{
+	if (!reader->local && ++reader->npins % PINS_PER_READBUFFER != 0)
+	{
+		BlockHint *hint = reader_hint(reader, block);
+		Buffer buffer = hint->buffer;
+
+		if (hint->block == block && kind_matches(hint->kind, kind) &&
+			ReadRecentBuffer(reader->state->locator, MAIN_FORKNUM, block, buffer))
+		{
+			if (reader->lock)
+				LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			return buffer;
+		}
+	}
+	return reader_pin_slowly(reader, block, kind);
+}
+
+void
+reader_unpin(PageReader *reader, Buffer buffer)
+{
+	if (reader->lock)
+		UnlockReleaseBuffer(buffer);
+	else
+		ReleaseBuffer(buffer);
+}
+
+Buffer
+reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
+{
+	Buffer buffer;
+
+	reader_check_block(reader, block);
+	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
+	LockBuffer(buffer, mode);
+	page_check(reader->index, block, BufferGetPage(buffer), kind);
+	return buffer;
+}
+
+bool
+reader_is_cached(PageReader *reader, BlockNumber block)
+{
+	BlockHint *hint;
+
+	if (reader->local)
+		return true;
+	hint = reader_hint(reader, block);
+	if (hint->block != block)
+		return false;
+	/* read without a lock, and so only a guess */
+	return GetBufferDescriptor(hint->buffer - 1)->tag.blockNum == block;
+}
+
+void
+reader_prefetch_descriptor(PageReader *reader, BlockNumber block)
+{
+	if (!reader->local)
+	{
+		BlockHint *hint = reader_hint(reader, block);
+
+		if (hint->block == block)
+			__builtin_prefetch(GetBufferDescriptor(hint->buffer - 1), 1);
+	}
+}
+
+void
+reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size)
+{
+	if (!reader->local)
+	{
+		BlockHint *hint = reader_hint(reader, block);
+
+		if (hint->block == block)
+		{
+			const char *bytes = (const char *) BufferGetBlock(hint->buffer) + offset;
+			const char *end = bytes + size;
+
+			for (; bytes < end; bytes += CACHE_LINE)
+				__builtin_prefetch(bytes);
+		}
+	}
+}

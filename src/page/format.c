@@ -1,0 +1,97 @@
+/*
+ * format.c: the layout of an index's pages, from its constants, and empty pages.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "page/format.h"
+
+#define CACHE_LINE 64
+#define MAX_EXTENT_PAGES 16
+#define MAX_LARGE_EXTENT_PAGES 96
+#define LITTLE_WASTE 0.002
+/* Large extents from so many blocks on: a small index should not grow by a megabyte for a row. */
+#define LARGE_INDEX 128
+
+/*
+ * How many vector pages to allocate at once: the fewest, up to `most`, that leave little over behind a whole number of
+ * runs, a run being the vectors of one element page.
+ */
+static uint32
+choose_extent(uint32 run_size, uint32 most)
+{
+	uint32 least = (run_size + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE;
+	uint32 best = least;
+	double best_waste = 1.0;
+
+	for (uint32 pages = least; pages <= Max(least, most) && best_waste > LITTLE_WASTE; pages++)
+	{
+		double bytes = (double) pages * PAGE_STREAM_SIZE;
+		double waste = 1.0 - floor(bytes / run_size) * run_size / bytes;
+
+		if (waste < best_waste)
+		{
+			best = pages;
+			best_waste = waste;
+		}
+	}
+	return best;
+}
+
+uint32
+page_extent(const PageLayout *layout, BlockNumber nblocks)
+{
+	return nblocks < LARGE_INDEX ? layout->extent_pages : layout->large_extent_pages;
+}
+
+bool
+page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m)
+{
+	uint32 usable = BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(PageTail);
+	uint32 size = MAXALIGN(sizeof(Slot) + code_size + 2 * m * sizeof(NodeId));
+	uint32 padded = TYPEALIGN(CACHE_LINE, size);
+
+	memset(layout, 0, sizeof(*layout));
+	if (size > usable)
+		return false;
+	layout->slots_per_page = usable / size;
+	if (CACHE_LINE + layout->slots_per_page * padded <= BLCKSZ - sizeof(PageTail))
+	{
+		layout->slot_size = padded;
+		layout->slot_start = CACHE_LINE;
+	}
+	else
+	{
+		layout->slot_size = size;
+		layout->slot_start = MAXALIGN(SizeOfPageHeaderData);
+	}
+	layout->code_size = code_size;
+	layout->code_offset = sizeof(Slot);
+	layout->links_offset = sizeof(Slot) + code_size;
+	layout->vector_size = vector_size;
+	layout->duplicates_per_slot = (layout->slot_size - sizeof(Slot)) / sizeof(ItemPointerData);
+	layout->m = m;
+	if (vector_size > 0)
+	{
+		layout->extent_pages = choose_extent(layout->slots_per_page * vector_size, MAX_EXTENT_PAGES);
+		layout->large_extent_pages = choose_extent(layout->slots_per_page * vector_size, MAX_LARGE_EXTENT_PAGES);
+	}
+	return true;
+}
+
+void
+page_init(Page page, PageKind kind)
+{
+	PageTail *tail;
+
+	PageInit(page, BLCKSZ, page_tail_size(kind));
+	tail = page_tail(page);
+	if (page_tail_size(kind) == sizeof(PageTail))
+	{
+		tail->next_page = InvalidBlockNumber;
+		tail->vector_block = InvalidBlockNumber;
+	}
+	tail->kind = kind;
+	tail->page_id = HNSWC_PAGE_ID;
+}

@@ -1,0 +1,310 @@
+/*
+ * format.h: every byte of an index on disk.  docs/FORMAT.md is the prose to it.
+ *
+ * Block 0 is the meta page.  All other pages have a kind: node pages of three kinds (elements on layer 0, nodes of the
+ * layers above, lists of duplicates), vector pages, parameter pages.  Node pages hold slots of one fixed size with no
+ * line pointers; a node's address is block * slots_per_page + slot, so following an edge looks nothing up.  pd_lower is
+ * behind the last slot ever used, pd_special is where the PageTail starts: full-page images leave the rest out.
+ *
+ *   node page    | header 24 | gap | slot 0 | slot 1 | ... | PageTail 32 |
+ *   slot         | Slot 16 | code, code_size | links, 4 * 2m |
+ *   vector page  | header 24 | 8,160 bytes of the vector stream | end of a PageTail, 8 |
+ *
+ * Invariants:
+ * - What a search reads of a live slot without a lock never changes between the slot's allocation and its reuse (heap
+ *   TID, code, layer, next of a node above layer 0) or is one aligned word (a link, next of an element) or byte (state).
+ * - A page keeps its kind for ever; a slot of an element page is always on layer 0, one of an upper page never.
+ * - The vectors of a page's slots lie one behind the other in the vector stream from (vector_block, vector_offset) on,
+ *   over consecutive blocks.  They belong to the slots for ever: reusing a slot reuses its vector's place.
+ */
+#ifndef HNSWC_FORMAT_H
+#define HNSWC_FORMAT_H
+
+#include "postgres.h"
+
+#include "code/code.h"
+#include "graph/graph.h"
+#include "storage/block.h"
+#include "storage/bufpage.h"
+#include "storage/itemptr.h"
+
+#define HNSWC_MAGIC 0x43574E48 /* "HNWC" */
+#define HNSWC_VERSION 1
+#define HNSWC_META_BLOCK 0
+/* The last two bytes of each page, which pg_filedump and its like look at. */
+#define HNSWC_PAGE_ID 0xFFA5
+
+typedef enum PageKind
+{
+	PAGE_ELEMENT,   /* slots of layer 0 */
+	PAGE_UPPER,     /* slots of the layers above */
+	PAGE_DUPLICATE, /* lists of heap TIDs whose vectors are equal */
+	PAGE_VECTOR,    /* the vector stream */
+	PAGE_PARAMS,    /* trained parameters of the codes */
+	PAGE_META,
+	PAGE_ANY_NODE, /* never on disk: to ask for an element or an upper page */
+} PageKind;
+
+#define PAGE_NODE_KINDS 3 /* the kinds with slots come first */
+
+/* The special area of a page, at its very end. */
+typedef struct PageTail
+{
+	uint64 free_xid;          /* FullTransactionId: when the first of the free slots here was freed */
+	BlockNumber next_page;    /* the next page of the free list or of the parameters */
+	BlockNumber vector_block; /* element pages: where the vector of slot 0 starts */
+	uint16 vector_offset;     /* and at which byte of that page's stream */
+	uint16 used;              /* slots handed out at least once: [0, used) */
+	uint16 nfree;             /* of them, free for reuse */
+	uint8 reserved[6];        /* zero */
+	/* pages of a stream (vectors, parameters) have only what follows */
+	uint8 kind; /* PageKind */
+	uint8 flags;
+	uint16 page_id; /* HNSWC_PAGE_ID */
+} PageTail;
+
+#define STREAM_TAIL_SIZE 8
+
+#define PAGE_ON_FREE_LIST 0x01 /* linked from the meta page's list of its kind */
+
+StaticAssertDecl(sizeof(PageTail) == 32, "PageTail is part of the on-disk format");
+StaticAssertDecl(offsetof(PageTail, kind) >= sizeof(PageTail) - STREAM_TAIL_SIZE,
+				 "the end of a tail stands for itself");
+
+typedef enum SlotState
+{
+	SLOT_UNUSED, /* never used */
+	SLOT_LIVE,
+	SLOT_SHELL, /* a live element whose own heap tuple is gone: only its duplicates are left */
+	SLOT_DEAD,  /* no heap tuple left; still linked, being removed by vacuum */
+	SLOT_FREE,  /* nothing links to it; reusable when old enough, see slot_freed() */
+} SlotState;
+
+/* The head of a slot on element and upper pages.  The code follows, then the links. */
+typedef struct Slot
+{
+	union
+	{
+		ItemPointerData heap_tid; /* element: the row */
+		uint16 base[3];           /* upper: the element's address on layer 0, low half first; base[2] unused */
+	} u;
+	uint16 generation; /* grows at each reuse */
+	uint8 state;       /* SlotState */
+	uint8 layer;
+	uint16 reserved; /* zero; keeps next at a multiple of 4 */
+	NodeId next;     /* element: the first list of its duplicates; upper: the node one layer down */
+} Slot;
+
+StaticAssertDecl(sizeof(Slot) == 16, "Slot is part of the on-disk format");
+
+/* A slot on a duplicate page: some heap TIDs of rows whose vectors equal the owner's. */
+typedef struct DuplicateSlot
+{
+	uint32 owner; /* the element, for checks */
+	uint16 count; /* TIDs in use */
+	uint16 generation;
+	uint8 state;     /* SLOT_UNUSED, SLOT_LIVE or SLOT_FREE */
+	uint8 layer;     /* zero */
+	uint16 reserved; /* zero */
+	NodeId next;     /* the next list, or none */
+	ItemPointerData tids[FLEXIBLE_ARRAY_MEMBER];
+} DuplicateSlot;
+
+StaticAssertDecl(offsetof(DuplicateSlot, tids) == sizeof(Slot), "both kinds of slot have a head of one size");
+StaticAssertDecl(offsetof(DuplicateSlot, generation) == offsetof(Slot, generation) &&
+					 offsetof(DuplicateSlot, state) == offsetof(Slot, state) &&
+					 offsetof(DuplicateSlot, next) == offsetof(Slot, next),
+				 "state, generation and next are shared");
+
+/* What is kept to measure exactly: the reloption `rerank`. */
+typedef enum RerankSource
+{
+	RERANK_INDEX, /* the float32 vector, on vector pages */
+	RERANK_HALF,  /* a half-precision copy, on vector pages */
+	RERANK_TABLE, /* nothing: the heap tuple is fetched */
+} RerankSource;
+
+/* The contents of block 0. */
+typedef struct MetaPage
+{
+	uint32 magic;   /* HNSWC_MAGIC */
+	uint32 version; /* HNSWC_VERSION */
+	uint64 uid;     /* random, new at every build: tells one build from the next in the same file */
+	uint32 dims;
+	uint16 m;
+	uint16 ef_construction;
+	uint8 type;         /* ElementType of am/element.h: the type that is indexed */
+	uint8 metric;       /* CodeMetric */
+	uint8 bits;         /* of the codes in the nodes */
+	uint8 rerank;       /* RerankSource */
+	uint32 code_size;   /* bytes of a code: what code_size() says, kept as a check */
+	uint32 vector_size; /* bytes of a vector in the stream; 0 if there is none */
+	uint16 slot_size;
+	uint16 slot_start; /* where slot 0 starts on its page */
+	uint16 slots_per_page;
+	uint16 reserved;
+	uint32 params_size; /* bytes of trained parameters on the pages from params_block on */
+	BlockNumber params_block;
+	/* what follows changes */
+	NodeId entry;                           /* the entry point: read without a lock */
+	BlockNumber fill_page[PAGE_NODE_KINDS]; /* where new slots of a kind are taken from, or InvalidBlockNumber */
+	BlockNumber free_head[PAGE_NODE_KINDS]; /* pages with free slots, the longest free first */
+	BlockNumber free_tail[PAGE_NODE_KINDS];
+	BlockNumber vector_block; /* where the vector stream goes on */
+	BlockNumber vector_end;   /* the first block behind the extent it is in */
+	uint32 vector_offset;
+	double tuples; /* rows indexed when built or last vacuumed */
+} MetaPage;
+
+StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail), "the meta page fits its page");
+
+/* Bytes of a page that carry data on vector and parameter pages. */
+#define PAGE_STREAM_START MAXALIGN(SizeOfPageHeaderData)
+#define PAGE_STREAM_SIZE (BLCKSZ - PAGE_STREAM_START - STREAM_TAIL_SIZE)
+
+/* The constants of one index from which every address follows. */
+typedef struct PageLayout
+{
+	uint32 slot_size;
+	uint32 slot_start;
+	uint32 slots_per_page;
+	uint32 code_offset;  /* within a slot */
+	uint32 links_offset; /* within a slot */
+	uint32 code_size;
+	uint32 vector_size;  /* 0: no vectors in the index */
+	uint32 extent_pages; /* vector pages allocated at once: see page_extent() */
+	uint32 large_extent_pages;
+	uint32 duplicates_per_slot;
+	int m;
+} PageLayout;
+
+/*
+ * The layout for codes of code_size bytes and lists of 2m links; false when a slot does not fit a page.  Slots are
+ * padded to whole cache lines where that costs no slot per page.
+ */
+extern bool page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m);
+
+static inline BlockNumber
+node_block(const PageLayout *layout, NodeId node)
+{
+	return node / layout->slots_per_page;
+}
+
+static inline uint32
+node_slot(const PageLayout *layout, NodeId node)
+{
+	return node % layout->slots_per_page;
+}
+
+static inline NodeId
+node_address(const PageLayout *layout, BlockNumber block, uint32 slot)
+{
+	return block * layout->slots_per_page + slot;
+}
+
+/* The highest block whose slots all have an address. */
+static inline BlockNumber
+page_max_block(const PageLayout *layout)
+{
+	return PG_UINT32_MAX / layout->slots_per_page - 1;
+}
+
+static inline Slot *
+page_slot(const PageLayout *layout, Page page, uint32 slot)
+{
+	return (Slot *) ((char *) page + layout->slot_start + (Size) slot * layout->slot_size);
+}
+
+static inline void *
+slot_code(const PageLayout *layout, Slot *slot)
+{
+	return (char *) slot + layout->code_offset;
+}
+
+static inline NodeId *
+slot_links(const PageLayout *layout, Slot *slot)
+{
+	return (NodeId *) ((char *) slot + layout->links_offset);
+}
+
+static inline NodeId
+slot_base(const Slot *slot)
+{
+	return (NodeId) slot->u.base[0] | ((NodeId) slot->u.base[1] << 16);
+}
+
+static inline void
+slot_set_base(Slot *slot, NodeId base)
+{
+	slot->u.base[0] = (uint16) (base & 0xFFFF);
+	slot->u.base[1] = (uint16) (base >> 16);
+	slot->u.base[2] = 0;
+}
+
+/*
+ * A free slot says when it was freed, where it had its heap TID, its base or its first duplicate: the low 48 bits of a
+ * FullTransactionId.  Who reads one of those without a lock reads the state after it, with a barrier between.
+ */
+static inline uint16 *
+slot_freed_words(PageKind kind, Slot *slot)
+{
+	return kind == PAGE_DUPLICATE ? (uint16 *) ((DuplicateSlot *) slot)->tids : slot->u.base;
+}
+
+static inline uint64
+slot_freed(PageKind kind, Slot *slot)
+{
+	const uint16 *words = slot_freed_words(kind, slot);
+
+	return (uint64) words[0] | (uint64) words[1] << 16 | (uint64) words[2] << 32;
+}
+
+static inline PageTail *
+page_tail(Page page)
+{
+	return (PageTail *) ((char *) page + BLCKSZ - sizeof(PageTail));
+}
+
+static inline MetaPage *
+page_meta(Page page)
+{
+	return (MetaPage *) ((char *) page + PAGE_STREAM_START);
+}
+
+/* An element's or a walk's view of a slot: live for results and for links. */
+static inline bool
+slot_is_live(const Slot *slot)
+{
+	return slot->state == SLOT_LIVE || slot->state == SLOT_SHELL;
+}
+
+/* Reads a neighbour list that others may be writing: at most `capacity` words, ended by zero.  Returns the count. */
+static inline int
+links_read(const NodeId *links, int capacity, NodeId *out)
+{
+	const volatile NodeId *words = links;
+	int n;
+
+	for (n = 0; n < capacity; n++)
+	{
+		NodeId node = words[n];
+
+		if (node == NODE_NONE)
+			break;
+		out[n] = node;
+	}
+	return n;
+}
+
+/* Bytes of the special area of a kind of page. */
+static inline Size
+page_tail_size(PageKind kind)
+{
+	return kind == PAGE_VECTOR || kind == PAGE_PARAMS ? STREAM_TAIL_SIZE : sizeof(PageTail);
+}
+
+/* How many vector pages to allocate at once for an index of so many blocks. */
+extern uint32 page_extent(const PageLayout *layout, BlockNumber nblocks);
+extern void page_init(Page page, PageKind kind);
+
+#endif /* HNSWC_FORMAT_H */

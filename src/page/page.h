@@ -1,0 +1,307 @@
+/*
+ * page.h: an index's pages as the layers above see them.
+ *
+ * state.c    what is constant for an index, opened once per backend and checked
+ * buffers.c  pins of node and vector pages, in batches, remembering in which buffer a block was last seen
+ * edit.c     changes to pages: applied in place under exclusive locks and WAL-logged as generic WAL
+ * alloc.c    slots and vector space: taken, freed, found again
+ * vectors.c  the vector stream
+ * store.c    the graph's door (GraphStore) over all this, for scans and inserts
+ * duplicates.c  rows with equal vectors; prune.c removes them
+ * locks.c    the lock by which vacuum waits for inserts
+ *
+ * Locks: see src/page/README.  In short: a reader only pins, except during recovery, where it takes the share lock as
+ * well; a writer locks one page exclusively, or several in this order: meta page, node pages, duplicate page, vector
+ * pages; nobody holds a lock while it measures or searches.
+ */
+#ifndef HNSWC_PAGE_H
+#define HNSWC_PAGE_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/transam.h"
+#include "compat.h"
+#include "graph/graph.h"
+#include "page/format.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+/* Where a block was last seen. */
+typedef struct BlockHint
+{
+	BlockNumber block; /* InvalidBlockNumber: empty */
+	Buffer buffer;
+	uint8 kind; /* PageKind, as checked */
+} BlockHint;
+
+/*
+ * An index as this backend knows it: all that does not change while its meta page's uid stays the same.  Lives until the
+ * end of the transaction at least, see index_state_get().
+ */
+typedef struct IndexState
+{
+	RelLocator locator; /* key of the cache */
+	uint64 uid;
+	CodeSpec spec;
+	int type;
+	RerankSource rerank;
+	int m;
+	int ef_construction;
+	PageLayout layout;
+	void *params;
+	Coder *coder; /* of the codes in the nodes */
+	Coder
+		*vector_coder; /* of what is re-ranked: exact (from the index or the table) or half; NULL when coder is exact */
+	MemoryContext cxt;
+	uint64 last_used;
+	struct IndexState *next_retired;
+	BlockNumber nblocks; /* the index has at least so many */
+	BlockHint *hints;    /* nhints of them, by block modulo nhints */
+	uint32 nhints;
+} IndexState;
+
+/* state.c */
+
+/*
+ * Opens an index: reads and checks the meta page.  *entry is the entry point at that moment.  Raises
+ * ERRCODE_INDEX_CORRUPTED for what is not an index of this version.  The state stays valid until the end of the
+ * transaction.
+ */
+extern IndexState *index_state_get(Relation index, NodeId *entry);
+
+/* What a new index is to be. */
+typedef struct IndexShape
+{
+	CodeSpec spec;
+	int type;
+	RerankSource rerank;
+	int m;
+	int ef_construction;
+} IndexShape;
+
+/*
+ * Writes block 0 and the parameter pages of an empty fork (by edits; with WAL if `wal`).  `params` is
+ * code_params_size() bytes.
+ */
+extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
+/* Raises an error if slots of this shape do not fit a page. */
+extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
+/* Forgets what this backend knows of an index. */
+extern void index_state_forget(Relation index);
+extern void index_state_init(void);
+
+/* buffers.c */
+
+/*
+ * Reads of an index's pages by one scan, insert or vacuum.  No pin outlives the call that took it, except through
+ * reader_pin().
+ */
+typedef struct PageReader
+{
+	Relation index;
+	IndexState *state;
+	bool lock;                     /* take the share lock too: during recovery */
+	bool local;                    /* a temporary table's buffers: no hints */
+	BufferAccessStrategy strategy; /* of reader_lock_page() */
+	uint32 npins;
+} PageReader;
+
+extern void reader_init(PageReader *reader, Relation index, IndexState *state);
+/* Pins (and locks during recovery) a block of the given kind, having checked its tail once. */
+extern Buffer reader_pin(PageReader *reader, BlockNumber block, PageKind kind);
+extern void reader_unpin(PageReader *reader, Buffer buffer);
+/* Reads a block by the reader's strategy, locks it and checks that it is of the given kind. */
+extern Buffer reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode);
+/* Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size) of the page. */
+extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
+extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);
+/* Is the block likely to be in shared buffers?  Otherwise PrefetchBuffer() may pay. */
+extern bool reader_is_cached(PageReader *reader, BlockNumber block);
+/* Raises an error that names the index and the block. */
+extern void page_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
+/* Checks that a page read from disk is one of ours and of that kind; raises an error if not. */
+extern void page_check(Relation index, BlockNumber block, Page page, PageKind kind);
+/* Slots of a node page that have ever been used; raises an error if the page's tail says nonsense. */
+extern uint32 page_used(PageReader *reader, BlockNumber block, Page page);
+
+/* edit.c */
+
+#define EDIT_MAX_PAGES 4
+
+/*
+ * Changes to at most EDIT_MAX_PAGES pages, applied together and WAL-logged in one record.  The caller holds the
+ * buffers' exclusive locks from edit_page() to edit_commit() or edit_abandon(), and releases them afterwards.
+ *
+ * Unlike GenericXLogFinish() this writes only the bytes that change, in place: readers hold no lock, and aligned words
+ * must be seen old or new, never torn.  What is logged is what generic WAL's redo expects.
+ */
+typedef struct PageEdit
+{
+	Relation index;
+	bool wal;
+	int npages;
+	struct
+	{
+		Buffer buffer;
+		bool fresh;  /* logged as a full image */
+		char *delta; /* fragments: uint16 offset, uint16 length, bytes */
+		int ndelta;
+		int delta_size;
+	} pages[EDIT_MAX_PAGES];
+} PageEdit;
+
+extern void edit_init(PageEdit *edit, Relation index, bool wal);
+/* Adds a locked buffer; returns its number for edit_write(). `fresh`: initialises the page as `kind` at commit. */
+extern int edit_page(PageEdit *edit, Buffer buffer);
+extern int edit_fresh_page(PageEdit *edit, Buffer buffer, PageKind kind);
+/* At commit, `size` bytes from `data` go to `target`, an address within that page. */
+extern void edit_write(PageEdit *edit, int page, void *target, const void *data, Size size);
+/* The same for a field of a page: edit_set(edit, n, &tail->used, value). */
+#define edit_set(edit, page, field, value)                                    \
+	do                                                                        \
+	{                                                                         \
+		__typeof__(*(field)) edit_value = (value);                            \
+		edit_write((edit), (page), (field), &edit_value, sizeof(edit_value)); \
+	} while (0)
+extern void edit_commit(PageEdit *edit);
+extern void edit_abandon(PageEdit *edit);
+extern void edit_free(PageEdit *edit);
+
+/* alloc.c */
+
+/* A slot taken for a new node, its page locked exclusively and added to the edit. */
+typedef struct SlotPlace
+{
+	Buffer buffer;
+	int page; /* its number in the edit */
+	NodeId node;
+	uint32 slot;
+	uint16 generation;        /* to write into the slot */
+	Slot *target;             /* where it is on the page */
+	BlockNumber vector_block; /* element pages with vectors: where its vector goes */
+	uint32 vector_offset;
+} SlotPlace;
+
+/*
+ * Takes a slot of a kind for a node to be written in `edit`: its page is locked and the bookkeeping added to the edit;
+ * the caller adds the slot's contents, commits and releases place->buffer.
+ */
+extern void alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place);
+
+/*
+ * Puts a page of free slots at the end of its kind's free list, unless it is there.  The caller holds no lock.
+ */
+extern void alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind);
+/*
+ * Frees the slots of a page that `test` picks, as of free_xid, and lists the page; returns how many slots are in use
+ * still.  Nothing may lead to these slots any more.  The caller holds no lock.
+ */
+extern int alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTransactionId free_xid,
+							bool (*test)(NodeId node, const Slot *slot, void *arg), void *arg);
+
+/* Reserves the vector space of one element page's slots: where slot 0's vector starts.  Meta page locked and in the edit. */
+extern void alloc_vector_run(PageReader *reader, PageEdit *edit, int meta_page, MetaPage *meta, BlockNumber *block,
+							 uint32 *offset);
+/* Extends the index by n blocks under the extension lock, initialised as `kind` and logged; returns the first. */
+extern BlockNumber alloc_extend(Relation index, int n, PageKind kind, bool wal);
+
+/* vectors.c */
+
+/* Where the vector of a slot is, from where its page's run starts. */
+extern void vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset, uint32 slot,
+						 BlockNumber *block, uint32 *offset);
+extern void vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data, bool wal);
+extern void vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data);
+/*
+ * Measures n vectors of the stream against a query of the vector coder: dist[i].  Reads in the order given; `scratch` is
+ * layout.vector_size bytes for vectors that run over the end of a page.
+ */
+extern void vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
+							 const uint32 *offsets, int n, float *dist, void *scratch);
+
+/* store.c */
+
+/* The element that an insert is about to add. */
+typedef struct NewElement
+{
+	ItemPointerData heap_tid;
+	const void *code;   /* layout.code_size bytes */
+	const void *vector; /* layout.vector_size bytes, or NULL */
+} NewElement;
+
+typedef struct PageStore
+{
+	GraphStore store; /* first: the graph sees this */
+	PageReader reader;
+	bool wal;           /* log changes: false while building */
+	NodeId known_entry; /* the entry point a scan was opened with; NODE_NONE: ask the meta page */
+	NewElement element;
+	NodeId created; /* the element's slot on layer 0 */
+	char *copies;   /* codes() copies here */
+	Size copies_size;
+	char *vector_copy; /* room for one vector of the stream */
+} PageStore;
+
+/* Below so many bits a dimension neighbours are selected by the vectors, where the index has them. */
+#define STORE_MIN_SELECT_BITS 4
+
+extern PageStore *page_store_open(Relation index, IndexState *state, bool wal);
+
+/* What a scan needs of an element to return or re-rank it. */
+typedef struct ElementRef
+{
+	ItemPointerData heap_tid; /* invalid for a shell */
+	NodeId duplicates;        /* first list, or none */
+	BlockNumber vector_block;
+	uint32 vector_offset;
+	bool valid; /* false: the slot was reused, or its element removed */
+} ElementRef;
+
+/* Fills in the bounds of n candidates of layer 0, which the search leaves at 0. */
+extern void page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates, int n);
+/* Looks up n candidates of layer 0. */
+extern void page_store_elements(PageReader *reader, const Candidate *candidates, int n, ElementRef *refs);
+
+/* duplicates.c */
+
+/*
+ * Hangs a heap TID on an element whose vector equals the row's; false if the element is not there any more.
+ */
+extern bool duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, bool wal);
+/* Calls add() for the heap TIDs of an element's lists from `list` on. */
+extern void duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemPointer tid, void *arg),
+							void *arg);
+
+/* prune.c */
+
+/* Removing heap TIDs from the lists of one duplicate page. */
+typedef struct DuplicatePrune
+{
+	IndexBulkDeleteCallback callback; /* which are to go; NULL: none */
+	void *callback_state;
+	/* what came out of it */
+	int left;
+	int removed;
+	int nempty; /* lists that are empty now or were before */
+	NodeId empty_owners[BLCKSZ / sizeof(Slot)];
+} DuplicatePrune;
+
+extern void duplicates_prune_page(PageReader *reader, BlockNumber block, DuplicatePrune *prune);
+/*
+ * Takes the empty lists out of an element's chain.  When none is left and the element's own row is gone, it is marked
+ * dead.  Returns whether it is dead.
+ */
+extern bool duplicates_settle(PageReader *reader, NodeId element);
+/* Frees a page's empty lists, whose owners have been settled; returns how many lists are in use still. */
+extern int duplicates_free(PageReader *reader, BlockNumber block, FullTransactionId free_xid);
+
+/* locks.c */
+
+/* Held by an insert from before it searches until its last link is written. */
+extern void index_insert_lock(Relation index);
+extern void index_insert_unlock(Relation index);
+/* Waits until all inserts that are running now have ended. */
+extern void index_insert_barrier(Relation index);
+
+#endif /* HNSWC_PAGE_H */

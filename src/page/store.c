@@ -1,0 +1,457 @@
+/*
+ * store.c: the graph's door over an index's pages, for scans, inserts and vacuum.
+ *
+ * Reading: a batch of nodes is prefetched (descriptors, then the bytes that will be read), then each is pinned, measured
+ * in place and released.  What is read of a slot is either constant while the slot is in use, or an aligned word or
+ * byte; see src/page/README.  A slot that is not on the layer asked for was reused since its address was read, and is
+ * passed over.
+ *
+ * Writing: one page at a time (a new node with its vector; a list of links; the entry point), each change complete and
+ * logged by itself.
+ *
+ * Locks: none but within a call.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "page/page.h"
+#include "utils/memutils.h"
+
+static inline PageStore *
+page_store(GraphStore *store)
+{
+	return (PageStore *) store;
+}
+
+static inline PageKind
+layer_kind(int layer)
+{
+	return layer == 0 ? PAGE_ELEMENT : PAGE_UPPER;
+}
+
+/* Does the slot hold a node of the layer?  A freed one does not: whatever still points to it is out of date. */
+static inline bool
+slot_is_on(const Slot *slot, int layer)
+{
+	return slot->layer == layer && (slot_is_live(slot) || slot->state == SLOT_DEAD);
+}
+
+/* Pins the page of a node and finds its slot. */
+static inline Buffer
+pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
+{
+	const PageLayout *layout = &reader->state->layout;
+	BlockNumber block = node_block(layout, node);
+	Buffer buffer = reader_pin(reader, block, kind);
+
+	*slot = page_slot(layout, BufferGetPage(buffer), node - block * layout->slots_per_page);
+	return buffer;
+}
+
+/* How many slots of a batch are fetched ahead of the one being measured: more would overtax the CPU's queue of misses. */
+#define SLOTS_AHEAD 6
+
+/* Starts fetching a slot's head and code. */
+static inline void
+prefetch_slot(PageReader *reader, NodeId node)
+{
+	const PageLayout *layout = &reader->state->layout;
+
+	reader_prefetch_bytes(reader, node_block(layout, node),
+						  layout->slot_start + node_slot(layout, node) * layout->slot_size, layout->links_offset);
+}
+
+/* Starts fetching the first slots of a batch, and the buffer descriptors of all. */
+static inline void
+prefetch_batch(PageReader *reader, const NodeId *nodes, int n)
+{
+	for (int i = 0; i < n; i++)
+		reader_prefetch_descriptor(reader, node_block(&reader->state->layout, nodes[i]));
+	for (int i = 0; i < n && i < SLOTS_AHEAD; i++)
+		prefetch_slot(reader, nodes[i]);
+}
+
+static int
+page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
+{
+	PageReader *reader = &page_store(store)->reader;
+	const PageLayout *layout = &reader->state->layout;
+	PageKind kind = layer_kind(layer);
+	int nfound = 0;
+
+	prefetch_batch(reader, nodes, n);
+	for (int i = 0; i < n; i++)
+	{
+		Slot *slot;
+		Buffer buffer;
+
+		if (i + SLOTS_AHEAD < n)
+			prefetch_slot(reader, nodes[i + SLOTS_AHEAD]);
+		buffer = pin_slot(reader, nodes[i], kind, &slot);
+		if (slot_is_on(slot, layer))
+		{
+			Candidate *candidate = &out[nfound++];
+
+			candidate->node = nodes[i];
+			candidate->generation = slot->generation;
+			candidate->flags = slot->state == SLOT_DEAD ? CANDIDATE_DEAD : 0;
+			candidate->dist = code_distance(query, slot_code(layout, slot), NULL);
+			candidate->bound = 0;
+			if (unlikely(isnan(candidate->dist)))
+				candidate->dist = INFINITY;
+		}
+		reader_unpin(reader, buffer);
+	}
+	return nfound;
+}
+
+static int
+page_store_neighbours(GraphStore *store, NodeId node, int layer, int generation, NodeId *out)
+{
+	PageReader *reader = &page_store(store)->reader;
+	const PageLayout *layout = &reader->state->layout;
+	Slot *slot;
+	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+	int n = 0;
+
+	/* a freed slot keeps its links until it is reused: a walk that stands on it goes on */
+	if (slot->layer == layer && slot->state != SLOT_UNUSED &&
+		(generation == GENERATION_ANY || generation == slot->generation))
+		n = links_read(slot_links(layout, slot), GRAPH_CAPACITY(store->m, layer), out);
+	reader_unpin(reader, buffer);
+	return n;
+}
+
+static NodeId
+page_store_down(GraphStore *store, NodeId node, int layer)
+{
+	Slot *slot;
+	PageReader *reader = &page_store(store)->reader;
+	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+	NodeId below = slot->layer == layer ? *(volatile NodeId *) &slot->next : NODE_NONE;
+
+	reader_unpin(reader, buffer);
+	return below;
+}
+
+static NodeId
+page_store_entry(GraphStore *store, int *layer)
+{
+	PageStore *pages = page_store(store);
+	PageReader *reader = &pages->reader;
+	NodeId entry = pages->known_entry;
+	Buffer buffer;
+	Slot *slot;
+
+	*layer = -1;
+	if (entry == NODE_NONE)
+	{
+		buffer = reader_pin(reader, HNSWC_META_BLOCK, PAGE_META);
+		entry = *(volatile NodeId *) &page_meta(BufferGetPage(buffer))->entry;
+		reader_unpin(reader, buffer);
+	}
+	if (entry == NODE_NONE)
+		return NODE_NONE;
+	buffer = pin_slot(reader, entry, PAGE_ANY_NODE, &slot);
+	*layer = slot->layer;
+	reader_unpin(reader, buffer);
+	if (*layer > GRAPH_MAX_LAYER)
+		page_corrupted(reader->index, node_block(&reader->state->layout, entry), "the entry point has no such layer");
+	return entry;
+}
+
+static bool
+page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
+{
+	PageStore *pages = page_store(store);
+	Buffer buffer = ReadBuffer(pages->reader.index, HNSWC_META_BLOCK);
+	MetaPage *meta = page_meta(BufferGetPage(buffer));
+	bool set;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	set = meta->entry == expected;
+	if (set)
+	{
+		PageEdit edit;
+
+		edit_init(&edit, pages->reader.index, pages->wal);
+		edit_set(&edit, edit_page(&edit, buffer), &meta->entry, node);
+		edit_commit(&edit);
+		edit_free(&edit);
+	}
+	UnlockReleaseBuffer(buffer);
+	return set;
+}
+
+/* Where the vector of an element's slot is: its page, being pinned, says. */
+static void
+element_vector_place(const PageLayout *layout, Page page, uint32 slot, BlockNumber *block, uint32 *offset)
+{
+	PageTail *tail = page_tail(page);
+
+	vector_place(layout, tail->vector_block, tail->vector_offset, slot, block, offset);
+}
+
+/* Copies the code that neighbours are selected by; false if the node is not on the layer any more. */
+static bool
+copy_select_code(PageStore *pages, int layer, NodeId node, char *to)
+{
+	PageReader *reader = &pages->reader;
+	const PageLayout *layout = &reader->state->layout;
+	Slot *slot;
+	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+	NodeId base = slot_base(slot);
+	bool found;
+	BlockNumber block;
+	uint32 offset;
+
+	/* a slot that is freed loses its base after its state */
+	pg_read_barrier();
+	found = slot_is_on(slot, layer);
+	if (pages->store.select_coder == pages->store.coder)
+	{
+		if (found)
+			memcpy(to, slot_code(layout, slot), layout->code_size);
+		reader_unpin(reader, buffer);
+		return found;
+	}
+	if (layer > 0)
+	{
+		reader_unpin(reader, buffer);
+		return found && copy_select_code(pages, 0, base, to);
+	}
+	element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, node), &block, &offset);
+	reader_unpin(reader, buffer);
+	if (found)
+		vector_read(reader, block, offset, to);
+	return found;
+}
+
+static void
+page_store_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const void **codes)
+{
+	PageStore *pages = page_store(store);
+	const PageLayout *layout = &pages->reader.state->layout;
+	Size size = store->select_coder == store->coder ? layout->code_size : layout->vector_size;
+
+	if (n * size > pages->copies_size)
+	{
+		if (pages->copies)
+			pfree(pages->copies);
+		pages->copies_size = n * size;
+		pages->copies = MemoryContextAllocHuge(GetMemoryChunkContext(pages), pages->copies_size);
+	}
+	prefetch_batch(&pages->reader, nodes, n);
+	for (int i = 0; i < n; i++)
+	{
+		char *copy = pages->copies + i * size;
+
+		if (i + SLOTS_AHEAD < n)
+			prefetch_slot(&pages->reader, nodes[i + SLOTS_AHEAD]);
+		codes[i] = copy_select_code(pages, layer, nodes[i], copy) ? copy : NULL;
+	}
+}
+
+/* Adds the contents of a new slot to an edit. */
+static void
+write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId below, const NodeId *links, int n)
+{
+	const PageLayout *layout = &pages->reader.state->layout;
+	Slot head = {0};
+	NodeId list[GRAPH_MAX_LINKS] = {0};
+	Slot *slot = place->target;
+
+	if (layer == 0)
+		head.u.heap_tid = pages->element.heap_tid;
+	else
+		slot_set_base(&head, pages->created);
+	head.generation = place->generation;
+	head.state = SLOT_LIVE;
+	head.layer = (uint8) layer;
+	head.next = below;
+	memcpy(list, links, n * sizeof(NodeId));
+	edit_write(edit, place->page, slot, &head, sizeof(head));
+	edit_write(edit, place->page, slot_code(layout, slot), pages->element.code, layout->code_size);
+	/* a slot never used is zero already */
+	if (place->generation > 1)
+		n = 2 * layout->m;
+	if (n > 0)
+		edit_write(edit, place->page, slot_links(layout, slot), list, n * sizeof(NodeId));
+}
+
+static NodeId
+page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *links, int n)
+{
+	PageStore *pages = page_store(store);
+	PageReader *reader = &pages->reader;
+	PageEdit edit;
+	SlotPlace place;
+
+	edit_init(&edit, reader->index, pages->wal);
+	alloc_slot(reader, &edit, layer_kind(layer), &place);
+	if (layer == 0)
+	{
+		pages->created = place.node;
+		if (reader->state->layout.vector_size > 0)
+			vector_write(reader, place.vector_block, place.vector_offset, pages->element.vector, pages->wal);
+	}
+	write_slot(pages, &edit, &place, layer, below, links, n);
+	edit_commit(&edit);
+	edit_free(&edit);
+	UnlockReleaseBuffer(place.buffer);
+	return place.node;
+}
+
+/* Writes what differs between two lists, behind which both are zero. */
+static void
+edit_links(PageEdit *edit, NodeId *links, const NodeId *wanted, int nwanted, int nold)
+{
+	NodeId list[GRAPH_MAX_LINKS] = {0};
+	int n = Max(nwanted, nold);
+	int from = 0;
+
+	memcpy(list, wanted, nwanted * sizeof(NodeId));
+	while (n > 0 && links[n - 1] == list[n - 1])
+		n--;
+	while (from < n && links[from] == list[from])
+		from++;
+	if (from < n)
+		edit_write(edit, 0, &links[from], &list[from], (n - from) * sizeof(NodeId));
+}
+
+static bool
+page_store_relink(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected,
+				  const NodeId *wanted, int nwanted)
+{
+	PageStore *pages = page_store(store);
+	const PageLayout *layout = &pages->reader.state->layout;
+	int capacity = GRAPH_CAPACITY(store->m, layer);
+	Slot *slot;
+	Buffer buffer = ReadBuffer(pages->reader.index, node_block(layout, node));
+	bool done = true;
+
+	Assert(nwanted <= capacity);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page_check(pages->reader.index, node_block(layout, node), BufferGetPage(buffer), layer_kind(layer));
+	slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, node));
+	if (slot_is_on(slot, layer))
+	{
+		NodeId *links = slot_links(layout, slot);
+
+		done = memcmp(links, expected, nexpected * sizeof(NodeId)) == 0 &&
+			   (nexpected == capacity || links[nexpected] == NODE_NONE);
+		if (done)
+		{
+			PageEdit edit;
+
+			edit_init(&edit, pages->reader.index, pages->wal);
+			edit_page(&edit, buffer);
+			edit_links(&edit, links, wanted, nwanted, nexpected);
+			if (edit.pages[0].ndelta > 0)
+				edit_commit(&edit);
+			edit_free(&edit);
+		}
+	}
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+/* Is the element equal to the new one in all that the index stores? */
+static bool
+element_equals(PageStore *pages, NodeId node, int generation)
+{
+	PageReader *reader = &pages->reader;
+	const PageLayout *layout = &reader->state->layout;
+	Slot *slot;
+	Buffer buffer = pin_slot(reader, node, PAGE_ELEMENT, &slot);
+	bool equal = slot->generation == generation && slot_is_live(slot) &&
+				 memcmp(slot_code(layout, slot), pages->element.code, layout->code_size) == 0;
+	BlockNumber block;
+	uint32 offset;
+
+	element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, node), &block, &offset);
+	reader_unpin(reader, buffer);
+	if (!equal || layout->vector_size == 0)
+		return equal;
+	if (pages->vector_copy == NULL)
+		pages->vector_copy = MemoryContextAlloc(GetMemoryChunkContext(pages), layout->vector_size);
+	vector_read(reader, block, offset, pages->vector_copy);
+	return memcmp(pages->vector_copy, pages->element.vector, layout->vector_size) == 0;
+}
+
+static bool
+page_store_absorb(GraphStore *store, NodeId node, int generation)
+{
+	PageStore *pages = page_store(store);
+
+	return element_equals(pages, node, generation) &&
+		   duplicates_add(&pages->reader, node, generation, &pages->element.heap_tid, pages->wal);
+}
+
+PageStore *
+page_store_open(Relation index, IndexState *state, bool wal)
+{
+	PageStore *pages = palloc0(sizeof(PageStore));
+
+	reader_init(&pages->reader, index, state);
+	pages->wal = wal;
+	pages->store.coder = state->coder;
+	/* Codes of few bits are good enough to walk on, but not to select neighbours by. */
+	pages->store.select_coder =
+		state->spec.bits < STORE_MIN_SELECT_BITS && state->layout.vector_size > 0 ? state->vector_coder : state->coder;
+	pages->store.m = state->m;
+	pages->store.alpha = graph_alpha(state->spec.metric);
+	pages->store.visit = page_store_visit;
+	pages->store.neighbours = page_store_neighbours;
+	pages->store.codes = page_store_codes;
+	pages->store.down = page_store_down;
+	pages->store.entry = page_store_entry;
+	pages->store.set_entry = page_store_set_entry;
+	pages->store.create = page_store_create;
+	pages->store.absorb = page_store_absorb;
+	pages->store.relink = page_store_relink;
+	return pages;
+}
+
+void
+page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates, int n)
+{
+	const PageLayout *layout = &reader->state->layout;
+
+	for (int i = 0; i < n; i++)
+	{
+		Slot *slot;
+		Buffer buffer = pin_slot(reader, candidates[i].node, PAGE_ELEMENT, &slot);
+
+		/* a slot that was reused since is found out when its element is looked up */
+		code_distance(query, slot_code(layout, slot), &candidates[i].bound);
+		reader_unpin(reader, buffer);
+	}
+}
+
+void
+page_store_elements(PageReader *reader, const Candidate *candidates, int n, ElementRef *refs)
+{
+	const PageLayout *layout = &reader->state->layout;
+
+	for (int i = 0; i < n; i++)
+		reader_prefetch_descriptor(reader, node_block(layout, candidates[i].node));
+	for (int i = 0; i < n; i++)
+	{
+		ElementRef *ref = &refs[i];
+		Slot *slot;
+		Buffer buffer = pin_slot(reader, candidates[i].node, PAGE_ELEMENT, &slot);
+
+		ref->heap_tid = slot->u.heap_tid;
+		/* a slot that is freed loses its heap TID after its state */
+		pg_read_barrier();
+		ref->valid = slot->generation == candidates[i].generation && slot_is_live(slot);
+		if (slot->state == SLOT_SHELL)
+			ItemPointerSetInvalid(&ref->heap_tid);
+		ref->duplicates = *(volatile NodeId *) &slot->next;
+		element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, candidates[i].node), &ref->vector_block,
+							 &ref->vector_offset);
+		reader_unpin(reader, buffer);
+	}
+}

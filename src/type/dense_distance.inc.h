@@ -1,0 +1,162 @@
+/*
+ * dense_distance.inc.h: distances and norms of a dense type, as SQL functions over the kernels.
+ *
+ * A body to be included once per type; the names it needs are listed in vector.c.  Kernels add in float4, and what they
+ * return is finished in float8.  Two operands of different dimensions are an error everywhere.
+ */
+
+#define DENSE_OPERANDS(a, b)         \
+	DENSE_TYPE *a = DENSE_GETARG(0); \
+	DENSE_TYPE *b = DENSE_GETARG(1); \
+	dense_check_same(&DENSE_DESCRIPTOR, a->dim, b->dim)
+
+/* Releases detoasted copies, so that a sort or an index build does not collect them. */
+#define DENSE_FREE_OPERANDS(a, b) \
+	do                            \
+	{                             \
+		PG_FREE_IF_COPY(a, 0);    \
+		PG_FREE_IF_COPY(b, 1);    \
+	} while (0)
+
+/* name_l2_squared_distance(a, b): sum (a - b)^2. */
+DENSE_EXPORT(DENSE_FN(l2_squared_distance));
+Datum
+DENSE_FN(l2_squared_distance)(PG_FUNCTION_ARGS)
+{
+	float sum;
+
+	DENSE_OPERANDS(a, b);
+	sum = DENSE_L2(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+	PG_RETURN_FLOAT8((float8) sum);
+}
+
+/* l2_distance(a, b): the Euclidean distance. */
+DENSE_EXPORT(DENSE_FN(l2_distance));
+Datum
+DENSE_FN(l2_distance)(PG_FUNCTION_ARGS)
+{
+	float sum;
+
+	DENSE_OPERANDS(a, b);
+	sum = DENSE_L2(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+	PG_RETURN_FLOAT8(sqrt((float8) sum));
+}
+
+/* inner_product(a, b): sum a * b. */
+DENSE_EXPORT(DENSE_FN(inner_product));
+Datum
+DENSE_FN(inner_product)(PG_FUNCTION_ARGS)
+{
+	float sum;
+
+	DENSE_OPERANDS(a, b);
+	sum = DENSE_IP(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+	PG_RETURN_FLOAT8((float8) sum);
+}
+
+/* name_negative_inner_product(a, b): the inner product as a distance, near is small. */
+DENSE_EXPORT(DENSE_FN(negative_inner_product));
+Datum
+DENSE_FN(negative_inner_product)(PG_FUNCTION_ARGS)
+{
+	float sum;
+
+	DENSE_OPERANDS(a, b);
+	sum = DENSE_IP(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+	PG_RETURN_FLOAT8(-(float8) sum);
+}
+
+/* cosine_distance(a, b): 1 - cosine, from 0 to 2; NaN when an operand is zero. */
+DENSE_EXPORT(DENSE_FN(cosine_distance));
+Datum
+DENSE_FN(cosine_distance)(PG_FUNCTION_ARGS)
+{
+	float parts[3];
+	float8 cosine;
+
+	DENSE_OPERANDS(a, b);
+	DENSE_COSINE(a->x, b->x, a->dim, parts);
+	DENSE_FREE_OPERANDS(a, b);
+
+	cosine = (float8) parts[0] / sqrt((float8) parts[1] * (float8) parts[2]);
+	/* rounding may leave the range of a cosine; a NaN passes both comparisons and stays */
+	if (cosine > 1)
+		cosine = 1;
+	else if (cosine < -1)
+		cosine = -1;
+	PG_RETURN_FLOAT8(1 - cosine);
+}
+
+/* name_spherical_distance(a, b): the angle between two vectors of length 1, in units of pi, from 0 to 1. */
+DENSE_EXPORT(DENSE_FN(spherical_distance));
+Datum
+DENSE_FN(spherical_distance)(PG_FUNCTION_ARGS)
+{
+	float8 cosine;
+
+	DENSE_OPERANDS(a, b);
+	cosine = (float8) DENSE_IP(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+
+	/* acos is NaN outside of [-1, 1] */
+	if (cosine > 1)
+		cosine = 1;
+	else if (cosine < -1)
+		cosine = -1;
+	PG_RETURN_FLOAT8(acos(cosine) / M_PI);
+}
+
+/* l1_distance(a, b): sum |a - b|. */
+DENSE_EXPORT(DENSE_FN(l1_distance));
+Datum
+DENSE_FN(l1_distance)(PG_FUNCTION_ARGS)
+{
+	float sum;
+
+	DENSE_OPERANDS(a, b);
+	sum = DENSE_L1(a->x, b->x, a->dim);
+	DENSE_FREE_OPERANDS(a, b);
+	PG_RETURN_FLOAT8((float8) sum);
+}
+
+/* The Euclidean norm, added up in float8 so that no square of a finite element overflows. */
+static float8
+DENSE_FN(l2_norm)(const DENSE_TYPE *v)
+{
+	float8 sum = 0;
+
+	for (int i = 0; i < v->dim; i++)
+	{
+		float8 x = DENSE_TO_FLOAT(v->x[i]);
+
+		sum += x * x;
+	}
+	return sqrt(sum);
+}
+
+/* name_norm(value): the Euclidean norm. */
+DENSE_EXPORT(DENSE_FN(norm));
+Datum
+DENSE_FN(norm)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(DENSE_FN(l2_norm)(DENSE_GETARG(0)));
+}
+
+/* l2_normalize(value): the value scaled to norm 1; zero stays zero. */
+DENSE_EXPORT(DENSE_FN(l2_normalize));
+Datum
+DENSE_FN(l2_normalize)(PG_FUNCTION_ARGS)
+{
+	DENSE_TYPE *v = DENSE_GETARG(0);
+	float8 norm = DENSE_FN(l2_norm)(v);
+	DENSE_TYPE *result = DENSE_NEW(v->dim);
+
+	for (int i = 0; i < v->dim; i++)
+		result->x[i] = DENSE_FROM_FLOAT(norm > 0 ? (float) (DENSE_TO_FLOAT(v->x[i]) / norm) : 0.0f);
+	DENSE_FN(check_overflow)(result);
+	PG_RETURN_POINTER(result);
+}

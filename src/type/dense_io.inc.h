@@ -1,0 +1,132 @@
+/*
+ * dense_io.inc.h: text, binary and type modifier of a dense type.
+ *
+ * A body to be included once per type; the names it needs are listed in vector.c.
+ */
+
+/* Errors out when an element is NaN or infinite. */
+static void
+DENSE_FN(check_finite)(const DENSE_ELEMENT *x, int n)
+{
+	int bad = 0;
+
+	for (int i = 0; i < n; i++)
+		bad |= !DENSE_IS_FINITE(x[i]);
+	if (likely(!bad))
+		return;
+	for (int i = 0; i < n; i++)
+		if (!DENSE_IS_FINITE(x[i]))
+			dense_not_finite(&DENSE_DESCRIPTOR, DENSE_TO_FLOAT(x[i]));
+}
+
+/* A new value from floats whose number has been checked; errors out when one is not finite as an element. */
+static DENSE_TYPE *
+DENSE_FN(from_floats)(const float *x, int dim)
+{
+	DENSE_TYPE *result = DENSE_NEW(dim);
+
+	for (int i = 0; i < dim; i++)
+		result->x[i] = DENSE_FROM_FLOAT(x[i]);
+	DENSE_FN(check_finite)(result->x, dim);
+	return result;
+}
+
+/* name_in(cstring, oid, typmod): from "[1,2.5,-3]".  Invalid syntax, range and dimension errors. */
+DENSE_EXPORT(DENSE_FN(in));
+Datum
+DENSE_FN(in)(PG_FUNCTION_ARGS)
+{
+	float x[DENSE_MAX_DIM];
+	int dim = dense_parse(&DENSE_DESCRIPTOR, PG_GETARG_CSTRING(0), x);
+
+	dense_check_expected(PG_GETARG_INT32(2), dim);
+	PG_RETURN_POINTER(DENSE_FN(from_floats)(x, dim));
+}
+
+/* name_out(value): the shortest text that reads back as the same value. */
+DENSE_EXPORT(DENSE_FN(out));
+Datum
+DENSE_FN(out)(PG_FUNCTION_ARGS)
+{
+	DENSE_TYPE *v = DENSE_GETARG(0);
+	/* a number may take FLOAT_SHORTEST_DECIMAL_LEN - 1 and a comma; then brackets and the terminator */
+	char *text = palloc((Size) v->dim * FLOAT_SHORTEST_DECIMAL_LEN + 3);
+	char *p = text;
+
+	*p++ = '[';
+	for (int i = 0; i < v->dim; i++)
+	{
+		if (i > 0)
+			*p++ = ',';
+		p += float_to_shortest_decimal_bufn(DENSE_TO_FLOAT(v->x[i]), p);
+	}
+	*p++ = ']';
+	*p = '\0';
+
+	PG_FREE_IF_COPY(v, 0);
+	PG_RETURN_CSTRING(text);
+}
+
+/* name_typmod_in(cstring[]): n of name(n), 1 to the type's maximum. */
+DENSE_EXPORT(DENSE_FN(typmod_in));
+Datum
+DENSE_FN(typmod_in)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(dense_typmod(&DENSE_DESCRIPTOR, PG_GETARG_ARRAYTYPE_P(0)));
+}
+
+/*
+ * name_recv(internal, oid, typmod): int16 dimensions, int16 zero, then the elements, all in network order.
+ * Errors for a wrong number of dimensions, a second field that is not zero, missing bytes, elements not finite.
+ */
+DENSE_EXPORT(DENSE_FN(recv));
+Datum
+DENSE_FN(recv)(PG_FUNCTION_ARGS)
+{
+	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
+	int dim = (int16) pq_getmsgint(buf, sizeof(int16));
+	int unused = (int16) pq_getmsgint(buf, sizeof(int16));
+	DENSE_TYPE *result;
+
+	dense_check_dim(&DENSE_DESCRIPTOR, dim);
+	dense_check_expected(PG_GETARG_INT32(2), dim);
+	if (unused != 0)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", unused));
+
+	result = DENSE_NEW(dim);
+	pq_copymsgbytes(buf, (char *) result->x, (int) sizeof(DENSE_ELEMENT) * dim);
+	for (int i = 0; i < dim; i++)
+	{
+		DENSE_BITS bits;
+
+		memcpy(&bits, &result->x[i], sizeof(bits));
+		bits = DENSE_NTOH(bits);
+		memcpy(&result->x[i], &bits, sizeof(bits));
+	}
+	DENSE_FN(check_finite)(result->x, dim);
+	PG_RETURN_POINTER(result);
+}
+
+/* name_send(value): the bytes that name_recv reads. */
+DENSE_EXPORT(DENSE_FN(send));
+Datum
+DENSE_FN(send)(PG_FUNCTION_ARGS)
+{
+	DENSE_TYPE *v = DENSE_GETARG(0);
+	StringInfoData buf;
+
+	pq_begintypsend(&buf);
+	pq_sendint16(&buf, (uint16) v->dim);
+	pq_sendint16(&buf, (uint16) v->unused);
+	enlargeStringInfo(&buf, (int) sizeof(DENSE_ELEMENT) * v->dim);
+	for (int i = 0; i < v->dim; i++)
+	{
+		DENSE_BITS bits;
+
+		memcpy(&bits, &v->x[i], sizeof(bits));
+		bits = DENSE_NTOH(bits);
+		appendBinaryStringInfoNT(&buf, (const char *) &bits, sizeof(bits));
+	}
+	PG_FREE_IF_COPY(v, 0);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}

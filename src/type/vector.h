@@ -1,0 +1,49 @@
+/*
+ * vector.h: the type "vector" as C sees it.
+ *
+ * A vector is a varlena of float4 elements.  The layout in memory and on disk is part of the type's promise (a table
+ * can be moved over in place), so it never changes.  Callers may rely on: 1 to VECTOR_MAX_DIM elements, all finite, and
+ * `unused` zero; every way in checks it.
+ */
+#ifndef HNSWC_VECTOR_H
+#define HNSWC_VECTOR_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "../compat.h"
+
+#define VECTOR_MAX_DIM 16000
+
+typedef struct Vector
+{
+	int32 vl_len_; /* varlena header, only through the VARSIZE macros */
+	int16 dim;     /* number of elements */
+	int16 unused;  /* zero; makes the elements start at a multiple of four after a four-byte header */
+	float x[FLEXIBLE_ARRAY_MEMBER];
+} Vector;
+
+StaticAssertDecl(offsetof(Vector, x) == 8, "the layout of a vector is fixed");
+
+/* Bytes of a vector of `dim` elements, header included. */
+#define VECTOR_SIZE(dim) (offsetof(Vector, x) + sizeof(float) * (Size) (dim))
+
+/* Detoasts; a copy is made of compressed, out-of-line and short-header values only. */
+#define DatumGetVector(datum) ((Vector *) PG_DETOAST_DATUM(datum))
+#define PG_GETARG_VECTOR_P(n) DatumGetVector(PG_GETARG_DATUM(n))
+#define PG_RETURN_VECTOR_P(v) PG_RETURN_POINTER(v)
+
+/* A new vector of `dim` elements, which the caller has checked, in the current memory context; elements are not set. */
+static inline Vector *
+vector_new(int dim)
+{
+	Vector *result = (Vector *) palloc(VECTOR_SIZE(dim));
+
+	SET_VARSIZE(result, VECTOR_SIZE(dim));
+	result->dim = (int16) dim;
+	result->unused = 0;
+	return result;
+}
+
+#endif /* HNSWC_VECTOR_H */

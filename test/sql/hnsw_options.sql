@@ -1,0 +1,45 @@
+-- reloptions and settings: limits, defaults, messages
+CREATE TABLE t (v vector(3));
+INSERT INTO t VALUES ('[1,2,3]');
+
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (m = 1);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (m = 101);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (ef_construction = 3);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (ef_construction = 1001);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (m = 16, ef_construction = 31);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 3);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (rerank = elsewhere);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (lists = 100);
+CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops) WITH (m = 100, ef_construction = 1000, bits = 1, rerank = half);
+\d t
+ALTER INDEX t_idx SET (m = 8);
+REINDEX INDEX t_idx;
+SELECT v FROM t ORDER BY v <-> '[1,2,3]';
+ALTER INDEX t_idx SET (ef_construction = 4);
+REINDEX INDEX t_idx;
+DROP TABLE t;
+
+-- what does not fit a page
+CREATE TABLE t (v vector(16000));
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 8);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 1, m = 100, ef_construction = 200);
+DROP TABLE t;
+CREATE TABLE t (v vector(2000));
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 32);
+DROP TABLE t;
+
+SHOW hnsw.ef_search;
+SET hnsw.ef_search = 0;
+SET hnsw.ef_search = 1001;
+SHOW hnsw.iterative_scan;
+SET hnsw.iterative_scan = on;
+SHOW hnsw.max_scan_tuples;
+SET hnsw.max_scan_tuples = 0;
+SHOW hnsw.scan_mem_multiplier;
+SET hnsw.scan_mem_multiplier = 0;
+SET hnsw.scan_mem_multiplier = 1001;
+SET hnsw.unknown = 1;
+SET hnswc.simd_level = portable;
+SHOW hnswc.simd_level;
+SET hnswc.simd_level = best;
+RESET hnswc.simd_level;

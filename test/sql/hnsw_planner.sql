@@ -1,0 +1,41 @@
+-- when the planner takes the index, and when it does not
+SET client_min_messages = warning;
+-- A vector near a plane of few dimensions, as embeddings are; the same on every machine.
+CREATE FUNCTION test_vector(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT array_agg((0.1 * hashint4(i * 1009 + j) / 2147483648.0 +
+		hashint4(-4 * i) / 2147483648.0 * sin(j) + hashint4(-4 * i - 1) / 2147483648.0 * cos(2 * j) +
+		hashint4(-4 * i - 2) / 2147483648.0 * sin(3 * j + 1) + hashint4(-4 * i - 3) / 2147483648.0 * cos(5 * j))::real
+		ORDER BY j)::vector FROM generate_series(1, dims) j
+$$;
+SET max_parallel_workers_per_gather = 0;
+CREATE TABLE tiny (id int, v vector(64));
+CREATE TABLE small (id int PRIMARY KEY, category int, v vector(64));
+CREATE TABLE large (id int PRIMARY KEY, category int, v vector(64));
+INSERT INTO tiny SELECT i, test_vector(i, 64) FROM generate_series(1, 10) i;
+INSERT INTO small SELECT i, i % 500, test_vector(i, 64) FROM generate_series(1, 2000) i;
+INSERT INTO large SELECT i, i % 2000, test_vector(i, 64) FROM generate_series(1, 20000) i;
+CREATE INDEX ON tiny USING hnsw (v vector_l2_ops);
+CREATE INDEX ON small USING hnsw (v vector_l2_ops);
+CREATE INDEX ON large USING hnsw (v vector_l2_ops);
+CREATE INDEX ON large (category);
+VACUUM ANALYZE tiny, small, large;
+
+-- ORDER BY ... LIMIT
+EXPLAIN (COSTS OFF) SELECT id FROM tiny ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM small ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 100;
+-- the whole table in order: a sort is cheaper and exact
+EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> (SELECT v FROM tiny LIMIT 1);
+-- no order, another operator, descending order
+EXPLAIN (COSTS OFF) SELECT count(*) FROM large WHERE v IS NOT NULL;
+EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <=> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) DESC LIMIT 10;
+-- a filter that keeps much, and one that keeps so little that its own index is better
+EXPLAIN (COSTS OFF) SELECT id FROM large WHERE category > 500 ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM large WHERE category = 7 ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM large WHERE id = 7 ORDER BY v <-> (SELECT v FROM tiny LIMIT 1) LIMIT 10;
+-- as an inner side
+EXPLAIN (COSTS OFF) SELECT t.id, s.id FROM tiny t, LATERAL (SELECT id FROM large ORDER BY large.v <-> t.v LIMIT 3) s;
+DROP TABLE tiny, small, large;
+DROP FUNCTION test_vector;
