@@ -16,7 +16,7 @@ set_properties(IndexAmRoutine *routine)
 	routine->amsupport = HNSWC_NPROCS;
 	routine->amcanorderbyop = true;
 	routine->amoptionalkey = true; /* a scan has an ORDER BY and no conditions */
-	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
 	routine->amkeytype = InvalidOid;
 	AM_CAN_BUILD_PARALLEL(routine);
 }

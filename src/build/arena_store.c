@@ -252,7 +252,7 @@ arena_store_init(Arena *arena, IndexState *state, const Coder *coder)
 	store->coder = coder;
 	store->select_coder = coder;
 	store->m = state->m;
-	store->alpha = graph_alpha(state->spec.metric);
+	graph_select_rules(store, state->spec.metric);
 	store->visit = arena_visit;
 	store->neighbours = arena_neighbours;
 	store->codes = arena_codes;

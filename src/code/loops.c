@@ -4,7 +4,9 @@
  * Sums may be reordered here (associative-math), which the loops need to be vectorised and nothing in them minds: all
  * values are finite, and the same input gives the same output on one instruction set.
  */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__clang__)
+#pragma clang fp reassociate(on)
+#elif defined(__GNUC__)
 #pragma GCC optimize("O3", "associative-math", "no-signed-zeros", "no-trapping-math", "no-math-errno")
 #endif
 

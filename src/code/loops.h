@@ -44,6 +44,8 @@ typedef struct CodeLoops
 	/* dot of x with its image on the grid, and the image's sum of squares; the second writes u as well */
 	void (*grid_try)(const float *x, const LoopGrid *grid, size_t n, LoopSums *sums);
 	void (*grid_write)(const float *x, const LoopGrid *grid, size_t n, uint8_t *u, LoopSums *sums);
+	/* sum of (x - step * (u - center))^2 */
+	float (*grid_rest)(const float *x, const uint8_t *u, float center, float step, size_t n);
 	/* q = round(x * inverse), |x * inverse| at most 127; returns the sum of q; *lost = sum of (x - q * step)^2 */
 	int32_t (*round_query)(const float *x, int8_t *q, float inverse, float step, size_t n, float *lost);
 	/* Bit p of every byte to plane p, `stride` bytes apart; returns the sum of all bytes. */

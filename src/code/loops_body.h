@@ -148,6 +148,21 @@ LOOP(grid_write)(const float *restrict x, const LoopGrid *grid, size_t n, uint8_
 	sums->dot = dot;
 }
 
+LOOP_TARGET static float
+LOOP(grid_rest)(const float *restrict x, const uint8_t *restrict u, float center, float step, size_t n)
+{
+	float square = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		float rest = x[i] - ((float) u[i] - center) * step;
+
+		square += rest * rest;
+	}
+	return square;
+}
+
 LOOP_TARGET static int32_t
 LOOP(round_query)(const float *restrict x, int8_t *restrict q, float inverse, float step, size_t n, float *lost)
 {
@@ -295,6 +310,7 @@ static const CodeLoops LOOP(table) = {
 	.scale = LOOP(scale),
 	.grid_try = LOOP(grid_try),
 	.grid_write = LOOP(grid_write),
+	.grid_rest = LOOP(grid_rest),
 	.round_query = LOOP(round_query),
 	.planes = LOOP(planes),
 	.pack = LOOP(pack),

@@ -138,19 +138,19 @@ rotated_encode(const Coder *coder, const float *vector, void *code, void *scratc
 	memset(u, (int) rotated_center(bits), n);
 	if (residual.square > 0)
 	{
-		double radius = sqrt((double) residual.square);
 		LoopGrid grid = grid_choose(x, &residual, bits, n);
 		LoopSums sums;
 
 		loops->grid_write(x, &grid, n, u, &sums);
 		factors.rescale = code_clamp(residual.square / (double) sums.dot * residual.unit);
-		factors.radius = code_clamp(radius * residual.unit);
+		factors.radius = code_clamp(sqrt((double) residual.square) * residual.unit);
 		if (bits > 1)
 		{
-			double f = sums.dot / (radius * sqrt((double) sums.square));
-			double rest = 1 / (f * f) - 1;
+			double cosine = sums.dot / sqrt((double) residual.square * sums.square);
+			/* r^2 (1 - f^2), which with 8 bits the difference would be too small for */
+			double rest = loops->grid_rest(x, u, grid.center, sums.dot / sums.square, n);
 
-			factors.error = code_clamp(radius * residual.unit * sqrt((rest > 0 ? rest : 0) / (double) (n - 1)));
+			factors.error = code_clamp(sqrt(rest / (double) (n - 1)) / cosine * residual.unit);
 		}
 	}
 	factors.add = coder->spec.metric == CODE_L2 ? code_clamp((double) factors.radius * factors.radius)

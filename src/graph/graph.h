@@ -63,6 +63,7 @@ struct GraphStore
 	const Coder *select_coder; /* of the codes that neighbours are selected by: coder, or a finer one */
 	int m;
 	double alpha; /* how far selection prunes: see graph_select() */
+	bool fill;    /* and whether it fills up with what it pruned */
 
 	/* Measures nodes; writes one candidate for each that is on the layer, returns how many. */
 	int (*visit)(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out);
@@ -128,8 +129,8 @@ extern bool graph_search_resume(GraphSearch *search, int ef);
 
 /* select.c */
 
-/* The alpha that measures best for a metric. */
-extern double graph_alpha(CodeMetric metric);
+/* Sets a store's alpha and fill to what measures best for a metric. */
+extern void graph_select_rules(GraphStore *store, CodeMetric metric);
 
 /* Room for selecting neighbours, reused from call to call. */
 typedef struct GraphSelect
@@ -144,7 +145,7 @@ typedef struct GraphSelect
 	const void **codes;
 	const void **sorted_codes;
 	const void **chosen_codes;
-	float *dist;
+	NodeId *rejected;
 } GraphSelect;
 
 extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
@@ -153,6 +154,7 @@ extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
  * Selects at most `limit` neighbours from candidates sorted by their distance to the base (Algorithm 4 of the paper, no
  * back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
  * alpha: alpha * d(candidate, chosen) <= d(candidate, base).  Ties reject, or equal elements would only know each other.
+ * With store->fill what was rejected fills the list up, nearest first.
  */
 extern int graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen);
 

@@ -1,8 +1,8 @@
 /*
  * select.c: which of its candidates a node takes as neighbours (Algorithm 4 of the paper).
  *
- * Rejected candidates stay rejected: filling the list up with them costs more in the walk than it brings.  Distances
- * between candidates are measured from code to code, by the store's select_coder.
+ * Rejected candidates stay rejected, but for inner products: filling the list up with them costs more in the walk than
+ * it brings.  Distances between candidates are measured from code to code, by the store's select_coder.
  */
 #include "postgres.h"
 
@@ -10,23 +10,27 @@
 #include "graph/memory.h"
 
 /*
- * 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1.  Inner
- * products may be negative, where a factor has no meaning.
+ * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1.
+ * Inner products may be negative, where a factor has no meaning, and do not obey a triangle inequality: a long vector is
+ * nearer to everything than its base is and rejects nearly all of it, so there the list is filled up.
  */
-double
-graph_alpha(CodeMetric metric)
+void
+graph_select_rules(GraphStore *store, CodeMetric metric)
 {
+	store->fill = metric == CODE_IP;
 	switch (metric)
 	{
 		case CODE_L2:
 		case CODE_COSINE:
-			return 1.2;
+			store->alpha = 1.2;
+			break;
 		case CODE_L1:
-			return 1.095;
+			store->alpha = 1.095;
+			break;
 		case CODE_IP:
+			store->alpha = 1.0;
 			break;
 	}
-	return 1.0;
 }
 
 GraphSelect *
@@ -43,7 +47,7 @@ graph_select_create(GraphStore *store, int max_candidates)
 	select->codes = palloc(max_candidates * sizeof(void *));
 	select->sorted_codes = palloc(max_candidates * sizeof(void *));
 	select->chosen_codes = palloc(max_candidates * sizeof(void *));
-	select->dist = palloc(max_candidates * sizeof(float));
+	select->rejected = palloc(max_candidates * sizeof(NodeId));
 	return select;
 }
 
@@ -57,6 +61,7 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 {
 	const Coder *coder = select->store->select_coder;
 	double alpha = select->store->alpha;
+	int nrejected = 0;
 
 	for (int i = 0; i < n && nchosen < limit; i++)
 	{
@@ -76,7 +81,11 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 			select->chosen_codes[nchosen] = codes[i];
 			chosen[nchosen++] = candidates[i].node;
 		}
+		else
+			select->rejected[nrejected++] = candidates[i].node;
 	}
+	for (int i = 0; select->store->fill && i < nrejected && nchosen < limit; i++)
+		chosen[nchosen++] = select->rejected[i];
 	return nchosen;
 }
 

@@ -401,7 +401,7 @@ page_store_open(Relation index, IndexState *state, bool wal)
 	pages->store.select_coder =
 		state->spec.bits < STORE_MIN_SELECT_BITS && state->layout.vector_size > 0 ? state->vector_coder : state->coder;
 	pages->store.m = state->m;
-	pages->store.alpha = graph_alpha(state->spec.metric);
+	graph_select_rules(&pages->store, state->spec.metric);
 	pages->store.visit = page_store_visit;
 	pages->store.neighbours = page_store_neighbours;
 	pages->store.codes = page_store_codes;

@@ -811,7 +811,10 @@ main(int argc, char **argv)
 	}
 	test_levels();
 	test_recall();
-	if (argc == 1)
+	for (i = 0; i < 2 && argc == 1; i++)
+	{
+		distance_init(i == 0 ? DISTANCE_PORTABLE : DISTANCE_AUTO);
 		test_estimates();
+	}
 	return check_result("codes");
 }
