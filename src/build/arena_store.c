@@ -52,6 +52,16 @@ arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *
 	return n;
 }
 
+static void
+arena_expect(GraphStore *store, NodeId node, int layer)
+{
+	Arena *arena = arena_of(store);
+	const char *links = (const char *) slot_links(arena->layout, arena_slot(arena, node));
+
+	for (Size at = 0; at < GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId); at += CACHE_LINE)
+		__builtin_prefetch(links + at);
+}
+
 static int
 arena_neighbours(GraphStore *store, NodeId node, int layer, int generation, NodeId *out)
 {
@@ -254,6 +264,7 @@ arena_store_init(Arena *arena, IndexState *state, const Coder *coder)
 	store->m = state->m;
 	graph_select_rules(store, state->spec.metric);
 	store->visit = arena_visit;
+	store->expect = arena_expect;
 	store->neighbours = arena_neighbours;
 	store->codes = arena_codes;
 	store->down = arena_down;

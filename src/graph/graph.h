@@ -67,6 +67,8 @@ struct GraphStore
 
 	/* Measures nodes; writes one candidate for each that is on the layer, returns how many. */
 	int (*visit)(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out);
+	/* The node's neighbours will probably be asked for soon. */
+	void (*expect)(GraphStore *store, NodeId node, int layer);
 	/* Copies a node's neighbour list (at most its capacity); 0 when the node is not of that generation any more. */
 	int (*neighbours)(GraphStore *store, NodeId node, int layer, int generation, NodeId *out);
 	/* codes[i] for select_coder, valid until the next call; NULL for a node that is not on the layer any more. */

@@ -142,6 +142,9 @@ search_run(GraphSearch *search)
 				search->batch[nbatch++] = search->batch[i];
 		if (nbatch == 0)
 			continue;
+		/* unless the batch brings a nearer one, the next candidate is expanded next */
+		if (search->cursor + 1 < search->npool)
+			store->expect(store, search->pool[search->cursor + 1].node, search->layer);
 		nfound = store->visit(store, search->query, search->layer, search->batch, nbatch, search->found);
 		search->nvisited += nfound;
 		for (int i = 0; i < nfound; i++)

@@ -7,7 +7,7 @@
  * and page bytes are prefetched into the CPU's cache.
  *
  * ReadRecentBuffer() does not raise a buffer's usage count.  So that the pages used most do not look unused to the clock
- * sweep, every 64th pin goes through ReadBuffer().
+ * sweep, every 256th pin goes through ReadBuffer().
  *
  * A page's tail is checked when it enters the memory, not at each pin.  Locks: a pin is enough for reading, but during
  * recovery, when replay may have marked a buffer valid before its page image is there, the share lock is taken too.
@@ -19,7 +19,7 @@
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 
-#define PINS_PER_READBUFFER 64
+#define PINS_PER_READBUFFER 256
 #define CACHE_LINE 64
 
 void

@@ -56,6 +56,7 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 	if (size > usable)
 		return false;
 	layout->slots_per_page = usable / size;
+	layout->reciprocal = layout->slots_per_page == 1 ? 0 : PG_UINT64_MAX / layout->slots_per_page + 1;
 	if (CACHE_LINE + layout->slots_per_page * padded <= BLCKSZ - sizeof(PageTail))
 	{
 		layout->slot_size = padded;

@@ -168,6 +168,7 @@ typedef struct PageLayout
 	uint32 slot_size;
 	uint32 slot_start;
 	uint32 slots_per_page;
+	uint64 reciprocal;   /* 2^64 / slots_per_page, rounded up; 0 for one slot a page */
 	uint32 code_offset;  /* within a slot */
 	uint32 links_offset; /* within a slot */
 	uint32 code_size;
@@ -184,16 +185,20 @@ typedef struct PageLayout
  */
 extern bool page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m);
 
+/* The block of a node: its address divided by slots_per_page, by a multiplication with the reciprocal (exact, see
+ * Lemire, Kaser and Kurz, "Faster remainder by direct computation", 2019). */
 static inline BlockNumber
 node_block(const PageLayout *layout, NodeId node)
 {
-	return node / layout->slots_per_page;
+	if (layout->reciprocal == 0)
+		return node;
+	return (BlockNumber) (((unsigned __int128) layout->reciprocal * node) >> 64);
 }
 
 static inline uint32
 node_slot(const PageLayout *layout, NodeId node)
 {
-	return node % layout->slots_per_page;
+	return node - node_block(layout, node) * layout->slots_per_page;
 }
 
 static inline NodeId
