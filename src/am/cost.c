@@ -50,13 +50,14 @@ model_read(ScanModel *model, IndexOptInfo *info)
 	/* the planner holds a lock already */
 	Relation index = index_open(info->indexoid, NoLock);
 	int dims = Max(TupleDescAttr(RelationGetDescr(index), 0)->atttypmod, 1);
-	int bits = options_bits(index, dims, element_type(index)->metric);
+	CodeSpec spec = {.dims = dims, .metric = element_type(index)->metric};
 
+	spec.bits = options_bits(index, dims, spec.metric);
 	model->rows = Max(info->tuples, 1.0);
 	model->pages = Max(info->pages, 1);
 	model->m = options_m(index);
 	model->visit_cost =
-		cpu_index_tuple_cost + cpu_operator_cost * (1.0 + (double) dims * bits / BITS_PER_BYTE / BYTES_PER_OPERATOR);
+		cpu_index_tuple_cost + cpu_operator_cost * (1.0 + (double) code_size(&spec) / BYTES_PER_OPERATOR);
 	index_close(index, NoLock);
 }
 

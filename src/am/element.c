@@ -10,8 +10,14 @@
 
 #include "am/am.h"
 #include "am/element.h"
+#include "distance/distance.h"
 #include "fmgr.h"
+#include "type/halfvec.h"
 #include "type/vector.h"
+#include "utils/varbit.h"
+
+/* Bits of a bit string that fit a node with a few links. */
+#define BIT_MAX_DIM 64000
 
 static int
 vector_element_dims(const struct varlena *value)
@@ -25,16 +31,77 @@ vector_element_floats(const struct varlena *value, float *buffer)
 	return ((const Vector *) value)->x;
 }
 
-#define VECTOR_ELEMENT(distance_metric)                                                                       \
-	{                                                                                                         \
+static int
+halfvec_element_dims(const struct varlena *value)
+{
+	return ((const HalfVector *) value)->dim;
+}
+
+static const float *
+halfvec_element_floats(const struct varlena *value, float *buffer)
+{
+	const HalfVector *v = (const HalfVector *) value;
+
+	distance->f32_from_half(buffer, v->x, 1.0f, v->dim);
+	return buffer;
+}
+
+static int
+bit_element_dims(const struct varlena *value)
+{
+	return VARBITLEN(value);
+}
+
+/* 0 or 1 for each bit, the most significant of a byte first. */
+static const float *
+bit_element_floats(const struct varlena *value, float *buffer)
+{
+	const bits8 *bits = VARBITS(value);
+	int dims = VARBITLEN(value);
+
+	for (int i = 0; i < dims; i++)
+		buffer[i] = (float) (bits[i / BITS_PER_BYTE] >> (7 - i % BITS_PER_BYTE) & 1);
+	return buffer;
+}
+
+/* clang-format off */
+#define VECTOR_ELEMENT(distance_metric) \
+	{ \
 		.id = ELEMENT_VECTOR, .metric = (distance_metric), .type_name = "vector", .max_dims = VECTOR_MAX_DIM, \
-		.dims = vector_element_dims, .elements = vector_element_floats                                        \
+		.dims = vector_element_dims, .elements = vector_element_floats \
+	}
+#define HALFVEC_ELEMENT(distance_metric) \
+	{ \
+		.id = ELEMENT_HALFVEC, .metric = (distance_metric), .type_name = "halfvec", .max_dims = HALFVEC_MAX_DIM, \
+		.is_half = true, .dims = halfvec_element_dims, .elements = halfvec_element_floats \
+	}
+#define BIT_ELEMENT(distance_metric) \
+	{ \
+		.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .max_dims = BIT_MAX_DIM, \
+		.dims = bit_element_dims, .elements = bit_element_floats \
 	}
 
-static const ElementType vector_l2 = VECTOR_ELEMENT(CODE_L2);
-static const ElementType vector_ip = VECTOR_ELEMENT(CODE_IP);
-static const ElementType vector_cosine = VECTOR_ELEMENT(CODE_COSINE);
-static const ElementType vector_l1 = VECTOR_ELEMENT(CODE_L1);
+/* An operator class's descriptor and its support function, (internal) -> internal, called by element_type() only. */
+#define ELEMENT_SUPPORT(function, element) \
+	static const ElementType function##_element = element; \
+	PG_FUNCTION_INFO_V1(function); \
+	Datum \
+	function(PG_FUNCTION_ARGS) \
+	{ \
+		PG_RETURN_POINTER(&function##_element); \
+	}
+
+ELEMENT_SUPPORT(hnsw_vector_l2_support, VECTOR_ELEMENT(CODE_L2))
+ELEMENT_SUPPORT(hnsw_vector_ip_support, VECTOR_ELEMENT(CODE_IP))
+ELEMENT_SUPPORT(hnsw_vector_cosine_support, VECTOR_ELEMENT(CODE_COSINE))
+ELEMENT_SUPPORT(hnsw_vector_l1_support, VECTOR_ELEMENT(CODE_L1))
+ELEMENT_SUPPORT(hnsw_halfvec_l2_support, HALFVEC_ELEMENT(CODE_L2))
+ELEMENT_SUPPORT(hnsw_halfvec_ip_support, HALFVEC_ELEMENT(CODE_IP))
+ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, HALFVEC_ELEMENT(CODE_COSINE))
+ELEMENT_SUPPORT(hnsw_halfvec_l1_support, HALFVEC_ELEMENT(CODE_L1))
+ELEMENT_SUPPORT(hnsw_bit_hamming_support, BIT_ELEMENT(CODE_HAMMING))
+ELEMENT_SUPPORT(hnsw_bit_jaccard_support, BIT_ELEMENT(CODE_JACCARD))
+/* clang-format on */
 
 const ElementType *
 element_type(Relation index)
@@ -76,35 +143,4 @@ element_read(const ElementType *type, int dims, Datum value, float *vector)
 	if ((Pointer) detoasted != DatumGetPointer(value))
 		pfree(detoasted);
 	return type->metric != CODE_COSINE || normalise(vector, dims);
-}
-
-/* The support functions: (internal) -> internal, called by element_type() only. */
-
-PG_FUNCTION_INFO_V1(hnsw_vector_l2_support);
-PG_FUNCTION_INFO_V1(hnsw_vector_ip_support);
-PG_FUNCTION_INFO_V1(hnsw_vector_cosine_support);
-PG_FUNCTION_INFO_V1(hnsw_vector_l1_support);
-
-Datum
-hnsw_vector_l2_support(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_POINTER(&vector_l2);
-}
-
-Datum
-hnsw_vector_ip_support(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_POINTER(&vector_ip);
-}
-
-Datum
-hnsw_vector_cosine_support(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_POINTER(&vector_cosine);
-}
-
-Datum
-hnsw_vector_l1_support(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_POINTER(&vector_l1);
 }

@@ -15,6 +15,8 @@
 typedef enum ElementTypeId
 {
 	ELEMENT_VECTOR, /* on disk in the meta page: append only */
+	ELEMENT_HALFVEC,
+	ELEMENT_BIT,
 } ElementTypeId;
 
 typedef struct ElementType
@@ -23,6 +25,7 @@ typedef struct ElementType
 	CodeMetric metric;
 	const char *type_name; /* "vector" */
 	int max_dims;
+	bool is_half; /* its elements are halves */
 	/* dimensions of a detoasted value */
 	int (*dims)(const struct varlena *value);
 	/* its elements: a pointer into the value where they are float32 already, or `buffer` filled with them */

@@ -49,22 +49,26 @@ static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
  *
  * bits: few enough that the nodes are small, so many that a walk goes the way exact distances would take it.  Rotated
  * codes of 4 bits do from some 200 dimensions on; the error of a code grows as dimensions get fewer, while the bytes
- * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.
+ * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.  What has a bit a dimension is kept
+ * as it is.
  */
 #define FEW_DIMS 200
 
 static int
 default_bits(int dims, CodeMetric metric)
 {
+	if (code_metric_is_binary(metric))
+		return CODE_BITS_EXACT;
 	if (metric == CODE_L1 || dims < FEW_DIMS)
 		return 8;
 	return 4;
 }
 
+/* Halves that are stored as halves, scaled by a power of two, lose nothing. */
 static RerankSource
-default_rerank(void)
+default_rerank(const ElementType *type)
 {
-	return RERANK_INDEX;
+	return type->is_half ? RERANK_HALF : RERANK_INDEX;
 }
 
 static void
@@ -170,7 +174,7 @@ code_fits(const CodeSpec *spec, int bits, int m)
 	PageLayout layout;
 
 	narrower.bits = bits;
-	return page_layout_init(&layout, code_size(&narrower), 0, m);
+	return code_size(&narrower) > 0 && page_layout_init(&layout, code_size(&narrower), 0, m);
 }
 
 /* The widest code of at most `most` bits whose nodes fit a page; 0 for none. */
@@ -185,6 +189,15 @@ widest_bits(const CodeSpec *spec, int most, int m)
 	return 0;
 }
 
+/* The greatest m, at most the one wanted, with which the bits of a vector of 0 and 1 fit a page with their links. */
+static int
+widest_m(const CodeSpec *spec, int m)
+{
+	while (m > HNSWC_MIN_M && !code_fits(spec, CODE_BITS_EXACT, m))
+		m--;
+	return m;
+}
+
 /* Settles spec->bits: the default gives way to what fits a page, a choice of the user does not. */
 static void
 choose_bits(Relation index, CodeSpec *spec, int m)
@@ -194,6 +207,9 @@ choose_bits(Relation index, CodeSpec *spec, int m)
 	int fitting = widest_bits(spec, wanted, m);
 	bool given = options && options->bits != NOT_GIVEN;
 
+	if (given && code_metric_is_binary(spec->metric) && wanted != CODE_BITS_EXACT)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bit strings are indexed as they are"),
+						errhint("Leave out the option \"bits\".")));
 	if (fitting == 0 || (given && fitting != wanted))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -217,11 +233,13 @@ options_shape(Relation index, IndexShape *shape)
 	if (shape->ef_construction < 2 * shape->m)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));
+	if (code_metric_is_binary(shape->spec.metric))
+		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(index, &shape->spec, shape->m);
 	if (shape->spec.bits == CODE_BITS_EXACT)
 		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
 	else if (options && options->rerank != NOT_GIVEN)
 		shape->rerank = options->rerank;
 	else
-		shape->rerank = default_rerank();
+		shape->rerank = default_rerank(type);
 }

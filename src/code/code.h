@@ -7,7 +7,7 @@
  * measures and what a re-rank measures are thus the same call with another coder.
  *
  * Distances are those the search orders by: L2 squared; the negative inner product; for cosine 1 - <v, q> of vectors
- * that the caller has normalised; the L1 sum.
+ * that the caller has normalised; the L1 sum; the number of different bits; 1 less the share of common ones.
  *
  * Memory is the caller's: functions ending in _size say how many bytes an object needs (align it to 64 bytes); nothing
  * here allocates.  Objects hold no pointers into the caller's input after a call returns, except a coder into `params`
@@ -30,6 +30,8 @@ typedef enum CodeMetric
 	CODE_IP,
 	CODE_COSINE,
 	CODE_L1,
+	CODE_HAMMING, /* of vectors of 0 and 1, exact codes only */
+	CODE_JACCARD,
 } CodeMetric;
 
 #define CODE_BITS_HALF 16
@@ -38,10 +40,24 @@ typedef enum CodeMetric
 /* What fixes the shape of a code. */
 typedef struct CodeSpec
 {
-	int32_t dims; /* 1 to 16,000 */
+	int32_t dims; /* 1 to 16,000; to 64,000 for Hamming and Jaccard */
 	CodeMetric metric;
 	int32_t bits; /* 1, 2, 4, 8, CODE_BITS_HALF or CODE_BITS_EXACT */
 } CodeSpec;
+
+/* Metrics on vectors of 0 and 1. */
+static inline bool
+code_metric_is_binary(CodeMetric metric)
+{
+	return metric == CODE_HAMMING || metric == CODE_JACCARD;
+}
+
+/* Metrics whose codes are taken from the difference to a centroid. */
+static inline bool
+code_metric_has_centroid(CodeMetric metric)
+{
+	return metric == CODE_L2 || metric == CODE_IP || metric == CODE_COSINE;
+}
 
 typedef struct Coder Coder;
 typedef struct CodeQuery CodeQuery;

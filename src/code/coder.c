@@ -1,7 +1,7 @@
 /*
  * coder.c: the door of this directory: sizes, trained parameters, and the choice of the family that serves a spec.
  *
- * Parameters are little-endian: a uint64 seed, then, unless the metric is L1, dims floats of centroid.
+ * Parameters are little-endian: a uint64 seed, then, for L2, inner product and cosine, dims floats of centroid.
  */
 #include <math.h>
 #include <string.h>
@@ -17,6 +17,8 @@
 static const CodeFamily *
 spec_family(const CodeSpec *spec)
 {
+	if (code_metric_is_binary(spec->metric))
+		return &code_binary;
 	if (spec->bits == CODE_BITS_EXACT || spec->bits == CODE_BITS_HALF)
 		return &code_copy;
 	return spec->metric == CODE_L1 ? &code_scalar : &code_rotated;
@@ -25,6 +27,8 @@ spec_family(const CodeSpec *spec)
 static bool
 spec_supported(const CodeSpec *spec)
 {
+	if (code_metric_is_binary(spec->metric))
+		return spec->bits == CODE_BITS_EXACT && spec->dims >= 1 && spec->dims <= CODE_MAX_BINARY_DIMS;
 	switch (spec->bits)
 	{
 		case 1:
@@ -49,7 +53,7 @@ code_size(const CodeSpec *spec)
 size_t
 code_params_size(const CodeSpec *spec)
 {
-	return SEED_SIZE + (spec->metric == CODE_L1 ? 0 : (size_t) spec->dims * sizeof(float));
+	return SEED_SIZE + (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
 }
 
 static void
@@ -81,7 +85,7 @@ code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, v
 	size_t done;
 
 	store_le(params, seed, SEED_SIZE);
-	if (spec->metric == CODE_L1)
+	if (!code_metric_has_centroid(spec->metric))
 		return;
 	for (done = 0; done < dims; done += TRAIN_CHUNK)
 	{
@@ -126,7 +130,7 @@ coder_init(void *memory, const CodeSpec *spec, const void *params)
 	coder->centroid = (float *) (coder->signs + coder->padded);
 	memset(coder->centroid, 0, coder->padded * sizeof(float));
 	rotation_signs(load_le(params, SEED_SIZE), coder->signs, coder->padded);
-	if (spec->metric == CODE_L1)
+	if (!code_metric_has_centroid(spec->metric))
 		return coder;
 	for (i = 0; i < (size_t) spec->dims; i++)
 	{

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "distance/distance_internal.h"
+#include "distance/half.h"
 
 #define LANES 8
 
@@ -29,60 +30,6 @@ static inline float
 square(float x)
 {
 	return x * x;
-}
-
-/* From the bits of a half to a float: exact. */
-static inline float
-half_value(half h)
-{
-	uint32_t sign = (uint32_t) (h & 0x8000) << 16;
-	uint32_t exponent = (h >> 10) & 0x1F;
-	uint32_t mantissa = h & 0x3FF;
-	uint32_t bits;
-	float value;
-
-	if (exponent == 0)
-	{
-		value = (float) mantissa * 0x1p-24f;
-		return sign ? -value : value;
-	}
-	if (exponent == 0x1F)
-		bits = sign | 0x7F800000 | mantissa << 13 | (mantissa ? 0x400000 : 0);
-	else
-		bits = sign | (exponent + 112) << 23 | mantissa << 13;
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-/* Shifts right, rounding to the nearest, ties to even. */
-static inline uint32_t
-shift_round(uint32_t x, uint32_t shift)
-{
-	uint32_t half_unit = 1u << (shift - 1);
-	uint32_t rest = x & ((half_unit << 1) - 1);
-	uint32_t result = x >> shift;
-
-	return result + (rest > half_unit || (rest == half_unit && (result & 1)));
-}
-
-static inline half
-half_bits(float value)
-{
-	uint32_t bits;
-	uint32_t sign;
-
-	memcpy(&bits, &value, sizeof(bits));
-	sign = bits >> 16 & 0x8000;
-	bits &= 0x7FFFFFFF;
-	if (bits > 0x7F800000)
-		return (half) (sign | 0x7E00 | (bits >> 13 & 0x3FF));
-	if (bits >= 0x47800000)
-		return (half) (sign | 0x7C00);
-	if (bits >= 0x38800000) /* normal: a carry out of the mantissa goes into the exponent, up to infinity */
-		return (half) (sign | (shift_round(bits, 13) - (112u << 10)));
-	if (bits < 0x33000000) /* below half of the smallest subnormal */
-		return (half) sign;
-	return (half) (sign | shift_round((bits & 0x7FFFFF) | 0x800000, 126 - (bits >> 23)));
 }
 
 static float
@@ -120,7 +67,7 @@ cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 static float
 l2_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) square(a[i] - scale * half_value(h[i]))
+#define TERM(i) square(a[i] - scale * half_to_float(h[i]))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -128,7 +75,7 @@ l2_f16(const float *a, const half *h, float scale, size_t n)
 static float
 ip_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) (a[i] * (scale * half_value(h[i])))
+#define TERM(i) (a[i] * (scale * half_to_float(h[i])))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -136,7 +83,7 @@ ip_f16(const float *a, const half *h, float scale, size_t n)
 static float
 l1_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) fabsf(a[i] - scale * half_value(h[i]))
+#define TERM(i) fabsf(a[i] - scale * half_to_float(h[i]))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -145,14 +92,14 @@ static void
 half_from_f32(half *dst, const float *src, float scale, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		dst[i] = half_bits(src[i] * scale);
+		dst[i] = half_from_float(src[i] * scale);
 }
 
 static void
 f32_from_half(float *dst, const half *src, float scale, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		dst[i] = half_value(src[i]) * scale;
+		dst[i] = half_to_float(src[i]) * scale;
 }
 
 /* Codes of `bits` bits: see distance.h for the packing. */

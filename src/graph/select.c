@@ -10,7 +10,7 @@
 #include "graph/memory.h"
 
 /*
- * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1.
+ * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1 and Jaccard.
  * Inner products may be negative, where a factor has no meaning, and do not obey a triangle inequality: a long vector is
  * nearer to everything than its base is and rejects nearly all of it, so there the list is filled up.
  */
@@ -24,6 +24,11 @@ graph_select_rules(GraphStore *store, CodeMetric metric)
 		case CODE_COSINE:
 			store->alpha = 1.2;
 			break;
+		case CODE_HAMMING:
+			/* a squared distance, too, of vectors of 0 and 1 */
+			store->alpha = 1.2;
+			break;
+		case CODE_JACCARD:
 		case CODE_L1:
 			store->alpha = 1.095;
 			break;

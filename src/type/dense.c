@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "utils/fmgrprotos.h"
 
 #include "vector_parse.h"
@@ -41,6 +42,16 @@ dense_not_finite(const DenseType *type, float value)
 	if (isnan(value))
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in %s", type->name));
 	ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("infinite value not allowed in %s", type->name));
+}
+
+void
+dense_out_of_range(const DenseType *type, float value)
+{
+	char buffer[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	float_to_shortest_decimal_buf(value, buffer);
+	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("\"%s\" is out of range for type %s", buffer, type->name));
 }
 
 int32

@@ -43,6 +43,9 @@ dense_check_same(const DenseType *type, int a, int b)
 /* Errors out because an element is NaN or infinite. */
 pg_noreturn extern void dense_not_finite(const DenseType *type, float value);
 
+/* Errors out because a number is finite but not as an element of the type. */
+pg_noreturn extern void dense_out_of_range(const DenseType *type, float value);
+
 /* The type modifier of name(n), from its text arguments. */
 extern int32 dense_typmod(const DenseType *type, ArrayType *args);
 

@@ -27,6 +27,9 @@ DENSE_FN(from_floats)(const float *x, int dim)
 
 	for (int i = 0; i < dim; i++)
 		result->x[i] = DENSE_FROM_FLOAT(x[i]);
+	for (int i = 0; i < dim; i++)
+		if (unlikely(!DENSE_IS_FINITE(result->x[i])) && isfinite(x[i]))
+			dense_out_of_range(&DENSE_DESCRIPTOR, x[i]);
 	DENSE_FN(check_finite)(result->x, dim);
 	return result;
 }

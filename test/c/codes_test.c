@@ -789,6 +789,51 @@ test_equal(void)
 	free(v);
 }
 
+/* Hamming and Jaccard: codes are the vectors, distances exact, from vectors and from codes. */
+static void
+test_binary(void)
+{
+	static const int dims[] = {1, 7, 8, 31, 32, 33, 100, 2048, 64000};
+
+	for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++)
+		for (int metric = CODE_HAMMING; metric <= CODE_JACCARD; metric++)
+			for (int density = 0; density <= 4; density++)
+			{
+				int n = dims[d];
+				float *v = take((size_t) 3 * n * sizeof(float));
+				Setup s = setup_open(n, (CodeMetric) metric, CODE_BITS_EXACT, 17, NULL, 0);
+				char *code = take(s.size);
+				int differ = 0;
+				int both = 0;
+				int either = 0;
+				double expected;
+				float bound = 1;
+
+				for (int i = 0; i < 2 * n; i++)
+					v[i] = (float) (fabs(random_gaussian()) < density * 0.5);
+				for (int i = 0; i < n; i++)
+				{
+					differ += v[i] != v[n + i];
+					both += v[i] != 0 && v[n + i] != 0;
+					either += v[i] != 0 || v[n + i] != 0;
+				}
+				expected = metric == CODE_HAMMING ? differ : both == 0 ? 1 : 1 - (double) both / either;
+				CHECK(s.size == (size_t) (n + 31) / 32 * 4, "dims %d", n);
+				coder_encode(s.coder, v, code, s.scratch);
+				coder_decode(s.coder, code, v + 2 * n, s.scratch);
+				CHECK(memcmp(v, v + 2 * n, (size_t) n * sizeof(float)) == 0, "dims %d", n);
+				coder_query(s.coder, s.query, v + n, s.scratch);
+				CHECK(fabs(code_distance(s.query, code, &bound) - expected) < 1e-6, "metric %d dims %d", metric, n);
+				CHECK(bound == 0, "metric %d dims %d", metric, n);
+				coder_query_code(s.coder, s.query, code, s.scratch);
+				coder_encode(s.coder, v + n, code, s.scratch);
+				CHECK(fabs(code_distance(s.query, code, NULL) - expected) < 1e-6, "metric %d dims %d", metric, n);
+				free(code);
+				free(v);
+				setup_close(&s);
+			}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -807,6 +852,7 @@ main(int argc, char **argv)
 		test_batches();
 		test_extremes();
 		test_equal();
+		test_binary();
 		test_scaled();
 	}
 	test_levels();

@@ -1,0 +1,121 @@
+/*
+ * halfvec.c: the SQL functions of the type "halfvec".
+ *
+ * The bodies shared by the dense types, with elements of two bytes; vector.c says what the names to define are.  For
+ * distances one operand is converted to floats, a piece at a time, and the kernel does the rest.
+ */
+#include "halfvec.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "libpq/pqformat.h"
+#include "port/pg_bswap.h"
+#include "utils/array.h"
+#include "utils/float.h"
+#include "utils/varbit.h"
+
+#include "../distance/distance.h"
+#include "../distance/half.h"
+#include "dense.h"
+#include "vector.h"
+
+static const DenseType halfvec_type = {.name = "halfvec", .max_dim = HALFVEC_MAX_DIM};
+
+StaticAssertDecl(HALFVEC_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_MAX_DIM floats");
+
+/* Elements converted at a time. */
+#define PIECE 1024
+
+typedef float (*HalfKernel)(const float *a, const half *h, float scale, size_t n);
+
+static float
+halfvec_kernel(HalfKernel kernel, const half *a, const half *b, int n)
+{
+	float x[PIECE];
+	float sum = 0;
+
+	for (int i = 0; i < n; i += PIECE)
+	{
+		int count = Min(PIECE, n - i);
+
+		distance->f32_from_half(x, a + i, 1.0f, count);
+		sum += kernel(x, b + i, 1.0f, count);
+	}
+	return sum;
+}
+
+static void
+halfvec_cosine(const half *a, const half *b, int n, float parts[3])
+{
+	float x[PIECE];
+	float y[PIECE];
+
+	parts[0] = parts[1] = parts[2] = 0;
+	for (int i = 0; i < n; i += PIECE)
+	{
+		int count = Min(PIECE, n - i);
+		float piece[3];
+
+		distance->f32_from_half(x, a + i, 1.0f, count);
+		distance->f32_from_half(y, b + i, 1.0f, count);
+		distance->cosine_f32(x, y, count, piece);
+		for (int k = 0; k < 3; k++)
+			parts[k] += piece[k];
+	}
+}
+
+#define DENSE_TYPE HalfVector
+#define DENSE_ELEMENT uint16
+#define DENSE_BITS uint16
+#define DENSE_NTOH(bits) pg_ntoh16(bits)
+#define DENSE_TO_FLOAT(element) half_to_float(element)
+#define DENSE_FROM_FLOAT(number) half_from_float(number)
+#define DENSE_IS_FINITE(element) (((element) &0x7C00) != 0x7C00)
+#define DENSE_DESCRIPTOR halfvec_type
+#define DENSE_FN(name) halfvec_##name
+#define DENSE_NEW(dim) halfvec_new(dim)
+#define DENSE_GETARG(i) PG_GETARG_HALFVEC_P(i)
+#define DENSE_L2(a, b, n) halfvec_kernel(distance->l2_f16, a, b, n)
+#define DENSE_IP(a, b, n) halfvec_kernel(distance->ip_f16, a, b, n)
+#define DENSE_L1(a, b, n) halfvec_kernel(distance->l1_f16, a, b, n)
+#define DENSE_COSINE(a, b, n, parts) halfvec_cosine(a, b, n, parts)
+
+#define DENSE_EXPORT(function) PG_FUNCTION_INFO_V1(function)
+
+#include "dense_io.inc.h"
+#include "dense_cast.inc.h"
+#include "dense_arith.inc.h"
+#include "dense_distance.inc.h"
+#include "dense_aggregate.inc.h"
+
+/* vector_to_halfvec(vector, typmod, explicit): each element rounded; an error for one beyond the range of a half. */
+PG_FUNCTION_INFO_V1(vector_to_halfvec);
+Datum
+vector_to_halfvec(PG_FUNCTION_ARGS)
+{
+	Vector *v = PG_GETARG_VECTOR_P(0);
+	HalfVector *result = halfvec_new(v->dim);
+
+	dense_check_expected(PG_GETARG_INT32(1), v->dim);
+	distance->half_from_f32(result->x, v->x, 1.0f, v->dim);
+	for (int i = 0; i < v->dim; i++)
+		if (unlikely(!DENSE_IS_FINITE(result->x[i])))
+			dense_out_of_range(&halfvec_type, v->x[i]);
+	PG_RETURN_POINTER(result);
+}
+
+/* halfvec_to_vector(halfvec, typmod, explicit): exact. */
+PG_FUNCTION_INFO_V1(halfvec_to_vector);
+Datum
+halfvec_to_vector(PG_FUNCTION_ARGS)
+{
+	HalfVector *v = PG_GETARG_HALFVEC_P(0);
+	Vector *result = vector_new(v->dim);
+
+	dense_check_expected(PG_GETARG_INT32(1), v->dim);
+	distance->f32_from_half(result->x, v->x, 1.0f, v->dim);
+	PG_RETURN_POINTER(result);
+}
