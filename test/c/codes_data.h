@@ -163,7 +163,7 @@ setup_open(int dims, CodeMetric metric, int bits, uint64_t seed, const float *sa
 	b.query = take(code_query_size(b.coder));
 	b.centroid = take((size_t) dims * sizeof(float));
 	memset(b.centroid, 0, (size_t) dims * sizeof(float));
-	if (metric != CODE_L1)
+	if (code_metric_has_centroid(metric))
 		memcpy(b.centroid, (char *) b.params + 8, (size_t) dims * sizeof(float));
 	return b;
 }
