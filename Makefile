@@ -16,7 +16,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
 # The install script is joined from one script a subject; scripts that upgrade are as they are.
 SCRIPT = hnswc--$(EXTVERSION).sql
-SCRIPT_PARTS = sql/preamble.sql sql/vector.sql sql/halfvec.sql sql/bit.sql sql/hnsw.sql
+SCRIPT_PARTS = sql/preamble.sql sql/vector.sql sql/halfvec.sql sql/sparsevec.sql sql/bit.sql sql/hnsw.sql
 DATA_built = sql/$(SCRIPT)
 DATA = $(wildcard sql/hnswc--*--*.sql)
 

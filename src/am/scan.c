@@ -140,20 +140,43 @@ scan_queue_ready(HnswScan *so)
 	}
 }
 
-/* Moves the live candidates of the search's pool to the queue. */
+/*
+ * How many candidates beyond the pool are looked at: the coarser the codes, the farther down their order the nearest may
+ * be.  Of the true ten nearest all are among the best so many, but for a share of a thousandth or so; 1 bit would need more.
+ */
+static int
+runners_up(const HnswScan *so)
+{
+	switch (so->state->spec.bits)
+	{
+		case 8:
+			return 4 + so->ef / 8;
+		case 4:
+			return 12 + so->ef / 8;
+		default:
+			return 40 + so->ef / 8;
+	}
+}
+
+/* Moves the live candidates of the search's pool to the queue, and those that just missed it. */
 static void
 take_pool(HnswScan *so)
 {
 	GraphSearch *search = so->search;
+	bool measured = so->state->vector_coder != NULL;
+	int more = measured ? Min(runners_up(so), GRAPH_MAX_RUNNERS_UP) : 0;
 
-	scan_queue_reserve(so, search->npool);
+	scan_queue_reserve(so, search->npool + more);
 	so->nqueue = 0;
 	for (int i = 0; i < search->npool; i++)
-		if (!(search->pool[i].flags & CANDIDATE_DEAD))
+		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
 			so->queue[so->nqueue++] = search->pool[i];
 	/* a search walks by the estimates alone; how far they may be off matters only now, and only if it can be put right */
-	if (so->state->vector_coder != NULL)
+	if (measured)
+	{
+		so->nqueue += graph_search_runners_up(search, more, so->queue + so->nqueue);
 		page_store_bounds(&so->pages->reader, so->query, so->queue, so->nqueue);
+	}
 	scan_queue_ready(so);
 }
 
@@ -202,6 +225,7 @@ scan_start(IndexScanDesc scan)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
 	so->ef = hnsw_ef_search;
+	so->nreturned = 0;
 	so->last_dist = -get_float4_infinity();
 	query = scan->orderByData[0].sk_argument;
 	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
@@ -310,6 +334,7 @@ scan_return(HnswScan *so, ScanResult *result)
 		return;
 	}
 	so->last_dist = result->dist;
+	so->nreturned++;
 	so->ntids = so->next_tid = 0;
 	if (ItemPointerIsValid(&result->heap_tid))
 		add_tid(&result->heap_tid, so);
@@ -341,6 +366,8 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 			return true;
 		}
 		CHECK_FOR_INTERRUPTS();
+		if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF && so->has_query && so->nreturned >= so->ef)
+			return false;
 		result = scan_next_result(so);
 		if (result != NULL)
 			scan_return(so, result);

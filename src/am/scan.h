@@ -64,6 +64,7 @@ typedef struct HnswScan
 
 	ScanStage stage;
 	int ef;
+	int nreturned; /* elements, of the first search */
 
 	/* candidates in order of estimated distance; those before `next` have been measured */
 	Candidate *queue;

@@ -48,6 +48,11 @@ typedef struct Candidate
 #define CANDIDATE_EXPANDED 0x0001 /* its neighbours have been visited */
 #define CANDIDATE_DEAD 0x0002     /* removed: a bridge for the walk, never a result nor a neighbour of a new node */
 
+/* Most that graph_search_runners_up() gives. */
+#define GRAPH_MAX_RUNNERS_UP 256
+
+#define CANDIDATE_TAKEN 0x0004 /* discarded, but used by the caller already */
+
 /* The generation to ask for when any will do. */
 #define GENERATION_ANY (-1)
 
@@ -126,6 +131,11 @@ extern void graph_search_free(GraphSearch *search);
 extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, NodeId entry);
 /* Descends greedily from the entry point to `layer`; NODE_NONE in an empty graph.  *top is the entry point's layer. */
 extern NodeId graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top);
+/*
+ * Copies the n nearest live candidates that were discarded, nearest first, and marks them as taken: they just missed the
+ * pool by estimates.  Returns how many there were.
+ */
+extern int graph_search_runners_up(GraphSearch *search, int n, Candidate *out);
 /* Empties the pool, fills it with the ef best of the discarded and goes on; false when there are none. */
 extern bool graph_search_resume(GraphSearch *search, int ef);
 

@@ -190,6 +190,36 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 	return node;
 }
 
+int
+graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
+{
+	Candidate *nearest[GRAPH_MAX_RUNNERS_UP];
+	int found = 0;
+
+	Assert(n <= GRAPH_MAX_RUNNERS_UP);
+	for (int i = 0; i < search->ndiscarded; i++)
+	{
+		Candidate *candidate = &search->discarded[i];
+		int at = found;
+
+		if ((found == n && candidate->dist >= nearest[n - 1]->dist) || (candidate->flags & CANDIDATE_DEAD))
+			continue;
+		if (found < n)
+			found++;
+		else
+			at--;
+		for (; at > 0 && nearest[at - 1]->dist > candidate->dist; at--)
+			nearest[at] = nearest[at - 1];
+		nearest[at] = candidate;
+	}
+	for (int i = 0; i < found; i++)
+	{
+		out[i] = *nearest[i];
+		nearest[i]->flags |= CANDIDATE_TAKEN;
+	}
+	return found;
+}
+
 static int
 candidate_compare_descending(const void *a, const void *b)
 {

@@ -1,0 +1,245 @@
+/*
+ * sparsevec.c: distances, norms and order of the type "sparsevec".
+ *
+ * Two vectors are merged by their indices; sums are in double.
+ */
+#include "sparsevec.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "utils/float.h"
+
+#include "dense.h"
+
+static const DenseType sparsevec_type = {.name = "sparsevec", .max_dim = SPARSEVEC_MAX_DIM};
+
+/* The sum over all dimensions where one has an element of term(x, y), the values there. */
+#define SUM_MERGED(a, b, term)                         \
+	const float *x = SPARSEVEC_VALUES(a);              \
+	const float *y = SPARSEVEC_VALUES(b);              \
+	double sum = 0;                                    \
+	int i = 0;                                         \
+	int j = 0;                                         \
+                                                       \
+	while (i < (a)->nnz && j < (b)->nnz)               \
+	{                                                  \
+		if ((a)->indices[i] == (b)->indices[j])        \
+		{                                              \
+			sum += term((double) x[i], (double) y[j]); \
+			i++;                                       \
+			j++;                                       \
+		}                                              \
+		else if ((a)->indices[i] < (b)->indices[j])    \
+			sum += term((double) x[i++], 0.0);         \
+		else                                           \
+			sum += term(0.0, (double) y[j++]);         \
+	}                                                  \
+	while (i < (a)->nnz)                               \
+		sum += term((double) x[i++], 0.0);             \
+	while (j < (b)->nnz)                               \
+		sum += term(0.0, (double) y[j++]);             \
+	return sum
+
+static inline double
+squared_difference(double x, double y)
+{
+	return (x - y) * (x - y);
+}
+
+static inline double
+absolute_difference(double x, double y)
+{
+	return fabs(x - y);
+}
+
+double
+sparsevec_l2_square(const SparseVector *a, const SparseVector *b)
+{
+	SUM_MERGED(a, b, squared_difference);
+}
+
+double
+sparsevec_l1(const SparseVector *a, const SparseVector *b)
+{
+	SUM_MERGED(a, b, absolute_difference);
+}
+
+double
+sparsevec_product(const SparseVector *a, const SparseVector *b)
+{
+	const float *x = SPARSEVEC_VALUES(a);
+	const float *y = SPARSEVEC_VALUES(b);
+	double sum = 0;
+
+	for (int i = 0, j = 0; i < a->nnz && j < b->nnz;)
+	{
+		if (a->indices[i] == b->indices[j])
+			sum += (double) x[i++] * y[j++];
+		else if (a->indices[i] < b->indices[j])
+			i++;
+		else
+			j++;
+	}
+	return sum;
+}
+
+double
+sparsevec_square(const SparseVector *v)
+{
+	const float *x = SPARSEVEC_VALUES(v);
+	double sum = 0;
+
+	for (int i = 0; i < v->nnz; i++)
+		sum += (double) x[i] * x[i];
+	return sum;
+}
+
+#define OPERANDS(a, b)                          \
+	SparseVector *a = PG_GETARG_SPARSEVEC_P(0); \
+	SparseVector *b = PG_GETARG_SPARSEVEC_P(1); \
+	dense_check_same(&sparsevec_type, a->dim, b->dim)
+
+/* sparsevec_l2_squared_distance(a, b): sum (a - b)^2. */
+PG_FUNCTION_INFO_V1(sparsevec_l2_squared_distance);
+Datum
+sparsevec_l2_squared_distance(PG_FUNCTION_ARGS)
+{
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8(sparsevec_l2_square(a, b));
+}
+
+/* l2_distance(a, b): the Euclidean distance. */
+PG_FUNCTION_INFO_V1(sparsevec_l2_distance);
+Datum
+sparsevec_l2_distance(PG_FUNCTION_ARGS)
+{
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8(sqrt(sparsevec_l2_square(a, b)));
+}
+
+/* inner_product(a, b): sum a * b. */
+PG_FUNCTION_INFO_V1(sparsevec_inner_product);
+Datum
+sparsevec_inner_product(PG_FUNCTION_ARGS)
+{
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8(sparsevec_product(a, b));
+}
+
+/* sparsevec_negative_inner_product(a, b): the inner product as a distance. */
+PG_FUNCTION_INFO_V1(sparsevec_negative_inner_product);
+Datum
+sparsevec_negative_inner_product(PG_FUNCTION_ARGS)
+{
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8(-sparsevec_product(a, b));
+}
+
+/* cosine_distance(a, b): 1 - cosine, from 0 to 2; NaN when an operand is zero. */
+PG_FUNCTION_INFO_V1(sparsevec_cosine_distance);
+Datum
+sparsevec_cosine_distance(PG_FUNCTION_ARGS)
+{
+	double cosine;
+
+	OPERANDS(a, b);
+	cosine = sparsevec_product(a, b) / sqrt(sparsevec_square(a) * sparsevec_square(b));
+	/* rounding may leave the range of a cosine; a NaN passes both comparisons and stays */
+	if (cosine > 1)
+		cosine = 1;
+	else if (cosine < -1)
+		cosine = -1;
+	PG_RETURN_FLOAT8(1 - cosine);
+}
+
+/* l1_distance(a, b): sum |a - b|. */
+PG_FUNCTION_INFO_V1(sparsevec_l1_distance);
+Datum
+sparsevec_l1_distance(PG_FUNCTION_ARGS)
+{
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8(sparsevec_l1(a, b));
+}
+
+/* l2_norm(value): the Euclidean norm. */
+PG_FUNCTION_INFO_V1(sparsevec_l2_norm);
+Datum
+sparsevec_l2_norm(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(sqrt(sparsevec_square(PG_GETARG_SPARSEVEC_P(0))));
+}
+
+/* l2_normalize(value): the value scaled to norm 1; zero stays zero.  What becomes too small for a float is left out. */
+PG_FUNCTION_INFO_V1(sparsevec_l2_normalize);
+Datum
+sparsevec_l2_normalize(PG_FUNCTION_ARGS)
+{
+	SparseVector *v = PG_GETARG_SPARSEVEC_P(0);
+	double norm = sqrt(sparsevec_square(v));
+	float *scaled = palloc(sizeof(float) * (Max(v->nnz, 1)));
+	SparseVector *result;
+	int nnz = 0;
+	int n = 0;
+
+	for (int i = 0; i < v->nnz; i++)
+	{
+		scaled[i] = norm > 0 ? (float) (SPARSEVEC_VALUES(v)[i] / norm) : 0;
+		if (isinf(scaled[i]))
+			float_overflow_error();
+		nnz += scaled[i] != 0;
+	}
+	result = sparsevec_new(v->dim, nnz);
+	for (int i = 0; i < v->nnz; i++)
+		if (scaled[i] != 0)
+		{
+			result->indices[n] = v->indices[i];
+			SPARSEVEC_VALUES(result)[n++] = scaled[i];
+		}
+	PG_RETURN_POINTER(result);
+}
+
+/* Element by element, as the dense vectors they stand for; a shorter prefix first. */
+static int
+compare(const SparseVector *a, const SparseVector *b)
+{
+	const float *x = SPARSEVEC_VALUES(a);
+	const float *y = SPARSEVEC_VALUES(b);
+	int both = Min(a->dim, b->dim);
+
+	for (int i = 0, j = 0; i < a->nnz || j < b->nnz;)
+	{
+		int ai = i < a->nnz ? a->indices[i] : INT_MAX;
+		int bi = j < b->nnz ? b->indices[j] : INT_MAX;
+		float p = ai <= bi ? x[i++] : 0;
+		float q = bi <= ai ? y[j++] : 0;
+
+		if (Min(ai, bi) >= both)
+			break;
+		if (p != q)
+			return p < q ? -1 : 1;
+	}
+	return (a->dim > b->dim) - (a->dim < b->dim);
+}
+
+#define COMPARISON(name, test)                                                            \
+	PG_FUNCTION_INFO_V1(name);                                                            \
+	Datum name(PG_FUNCTION_ARGS)                                                          \
+	{                                                                                     \
+		PG_RETURN_BOOL(compare(PG_GETARG_SPARSEVEC_P(0), PG_GETARG_SPARSEVEC_P(1)) test); \
+	}
+
+COMPARISON(sparsevec_lt, < 0)
+COMPARISON(sparsevec_le, <= 0)
+COMPARISON(sparsevec_eq, == 0)
+COMPARISON(sparsevec_ne, != 0)
+COMPARISON(sparsevec_ge, >= 0)
+COMPARISON(sparsevec_gt, > 0)
+
+/* sparsevec_cmp(a, b): -1, 0 or 1, for btree. */
+PG_FUNCTION_INFO_V1(sparsevec_cmp);
+Datum
+sparsevec_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare(PG_GETARG_SPARSEVEC_P(0), PG_GETARG_SPARSEVEC_P(1)));
+}
