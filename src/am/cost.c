@@ -50,9 +50,10 @@ model_read(ScanModel *model, IndexOptInfo *info)
 	/* the planner holds a lock already */
 	Relation index = index_open(info->indexoid, NoLock);
 	int dims = Max(TupleDescAttr(RelationGetDescr(index), 0)->atttypmod, 1);
-	CodeSpec spec = {.dims = dims, .metric = element_type(index)->metric};
+	const ElementType *type = element_type(index);
+	CodeSpec spec = {.dims = type->sketch_dims > 0 ? type->sketch_dims : dims, .metric = type->metric};
 
-	spec.bits = options_bits(index, dims, spec.metric);
+	spec.bits = options_bits(index, spec.dims, spec.metric);
 	model->rows = Max(info->tuples, 1.0);
 	model->pages = Max(info->pages, 1);
 	model->m = options_m(index);

@@ -10,14 +10,18 @@
 
 #include "am/am.h"
 #include "am/element.h"
+#include "common/hashfn.h"
 #include "distance/distance.h"
 #include "fmgr.h"
 #include "type/halfvec.h"
+#include "type/sparsevec.h"
 #include "type/vector.h"
 #include "utils/varbit.h"
 
 /* Bits of a bit string that fit a node with a few links. */
 #define BIT_MAX_DIM 64000
+/* A power of two: inner products of the sketches are off by some 2 % of the lengths. */
+#define SPARSE_SKETCH_DIMS 2048
 
 static int
 vector_element_dims(const struct varlena *value)
@@ -64,6 +68,72 @@ bit_element_floats(const struct varlena *value, float *buffer)
 	return buffer;
 }
 
+/*
+ * A count sketch (Charikar, Chen and Farach-Colton, 2002): each index is hashed to a place and a sign, and the values that
+ * meet at a place are added.  Inner products, and so L2 and cosine distances, are kept up to an error of about the product
+ * of the lengths over the root of SPARSE_SKETCH_DIMS, whatever the dimensions.
+ */
+static const float *
+sparsevec_element_floats(const struct varlena *value, float *buffer)
+{
+	const SparseVector *v = (const SparseVector *) value;
+	const float *values = (const float *) (v->indices + v->nnz);
+
+	memset(buffer, 0, SPARSE_SKETCH_DIMS * sizeof(float));
+	for (int i = 0; i < v->nnz; i++)
+	{
+		uint32 hash = murmurhash32((uint32) v->indices[i]);
+
+		buffer[hash % SPARSE_SKETCH_DIMS] += (hash >> 31) ? -values[i] : values[i];
+	}
+	return buffer;
+}
+
+static int
+sparsevec_element_dims(const struct varlena *value)
+{
+	return SPARSE_SKETCH_DIMS;
+}
+
+static void
+sparsevec_check(const SparseVector *a, const SparseVector *b)
+{
+	if (a->dim != b->dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("different sparsevec dimensions %d and %d", a->dim, b->dim)));
+}
+
+static double
+sparsevec_l2_element(const struct varlena *a, const struct varlena *b)
+{
+	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
+	return sparsevec_l2_square((const SparseVector *) a, (const SparseVector *) b);
+}
+
+static double
+sparsevec_ip_element(const struct varlena *a, const struct varlena *b)
+{
+	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
+	return -sparsevec_product((const SparseVector *) a, (const SparseVector *) b);
+}
+
+static double
+sparsevec_cosine_element(const struct varlena *a, const struct varlena *b)
+{
+	const SparseVector *x = (const SparseVector *) a;
+	const SparseVector *y = (const SparseVector *) b;
+
+	sparsevec_check(x, y);
+	return 1 - sparsevec_product(x, y) / sqrt(sparsevec_square(x) * sparsevec_square(y));
+}
+
+static double
+sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
+{
+	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
+	return sparsevec_l1((const SparseVector *) a, (const SparseVector *) b);
+}
+
 /* clang-format off */
 #define VECTOR_ELEMENT(distance_metric) \
 	{ \
@@ -79,6 +149,14 @@ bit_element_floats(const struct varlena *value, float *buffer)
 	{ \
 		.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .max_dims = BIT_MAX_DIM, \
 		.dims = bit_element_dims, .elements = bit_element_floats \
+	}
+
+/* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
+#define SPARSEVEC_ELEMENT(sketch_metric, exact) \
+	{ \
+		.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", \
+		.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), \
+		.dims = sparsevec_element_dims, .elements = sparsevec_element_floats \
 	}
 
 /* An operator class's descriptor and its support function, (internal) -> internal, called by element_type() only. */
@@ -99,6 +177,10 @@ ELEMENT_SUPPORT(hnsw_halfvec_l2_support, HALFVEC_ELEMENT(CODE_L2))
 ELEMENT_SUPPORT(hnsw_halfvec_ip_support, HALFVEC_ELEMENT(CODE_IP))
 ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, HALFVEC_ELEMENT(CODE_COSINE))
 ELEMENT_SUPPORT(hnsw_halfvec_l1_support, HALFVEC_ELEMENT(CODE_L1))
+ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element))
+ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element))
+ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element))
+ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element))
 ELEMENT_SUPPORT(hnsw_bit_hamming_support, BIT_ELEMENT(CODE_HAMMING))
 ELEMENT_SUPPORT(hnsw_bit_jaccard_support, BIT_ELEMENT(CODE_JACCARD))
 /* clang-format on */

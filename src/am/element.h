@@ -17,6 +17,7 @@ typedef enum ElementTypeId
 	ELEMENT_VECTOR, /* on disk in the meta page: append only */
 	ELEMENT_HALFVEC,
 	ELEMENT_BIT,
+	ELEMENT_SPARSEVEC,
 } ElementTypeId;
 
 typedef struct ElementType
@@ -26,6 +27,12 @@ typedef struct ElementType
 	const char *type_name; /* "vector" */
 	int max_dims;
 	bool is_half; /* its elements are halves */
+	/*
+	 * Types with too many dimensions to keep: the index has a sketch of so many dimensions instead, which `elements` gives
+	 * and `metric` is about, and rows are re-ranked from the table by `distance`.  0 and NULL for all others.
+	 */
+	int sketch_dims;
+	double (*distance)(const struct varlena *a, const struct varlena *b);
 	/* dimensions of a detoasted value */
 	int (*dims)(const struct varlena *value);
 	/* its elements: a pointer into the value where they are float32 already, or `buffer` filled with them */

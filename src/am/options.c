@@ -48,11 +48,11 @@ static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
  * The defaults of `bits` and `rerank`: the only place that knows them.
  *
  * bits: few enough that the nodes are small, so many that a walk goes the way exact distances would take it.  Rotated
- * codes of 4 bits do from some 200 dimensions on; the error of a code grows as dimensions get fewer, while the bytes
+ * codes of 4 bits do from some 64 dimensions on; the error of a code grows as dimensions get fewer, while the bytes
  * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.  What has a bit a dimension is kept
  * as it is.
  */
-#define FEW_DIMS 200
+#define FEW_DIMS 64
 
 static int
 default_bits(int dims, CodeMetric metric)
@@ -230,13 +230,21 @@ options_shape(Relation index, IndexShape *shape)
 	shape->ef_construction = options_ef_construction(index);
 	shape->spec.metric = type->metric;
 	shape->spec.dims = column_dims(index, type);
+	if (type->sketch_dims > 0)
+		shape->spec.dims = type->sketch_dims;
 	if (shape->ef_construction < 2 * shape->m)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));
 	if (code_metric_is_binary(shape->spec.metric))
 		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(index, &shape->spec, shape->m);
-	if (shape->spec.bits == CODE_BITS_EXACT)
+	if (type->sketch_dims > 0 && options && options->rerank != NOT_GIVEN && options->rerank != RERANK_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("an index on type %s does not keep the vectors", type->type_name),
+						errhint("Leave out the option \"rerank\".")));
+	if (type->sketch_dims > 0 && shape->spec.bits == CODE_BITS_EXACT)
+		shape->spec.bits = 8; /* an exact sketch is no exact vector */
+	if (type->sketch_dims > 0 || shape->spec.bits == CODE_BITS_EXACT)
 		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
 	else if (options && options->rerank != NOT_GIVEN)
 		shape->rerank = options->rerank;

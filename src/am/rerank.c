@@ -88,7 +88,9 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 	old = MemoryContextSwitchTo(table->cxt);
 	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
 	found = !isnull[0] && element_read(so->type, so->state->spec.dims, values[0], table->vector);
-	if (found)
+	if (found && so->type->distance != NULL)
+		*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
+	else if (found)
 		*dist = code_distance(so->vector_query, table->vector, NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(table->cxt);
@@ -112,6 +114,8 @@ table_measure(ItemPointer tid, void *arg)
 
 	if (table_distance(element->so, tid, &dist))
 		add_result(element->so, element->element, dist, tid, NODE_NONE);
+	else
+		element->so->allowance--; /* not to be made up for from beyond the pool */
 }
 
 static void
@@ -128,7 +132,10 @@ measure_in_table(HnswScan *so, const Candidate *candidates, const ElementRef *re
 		ItemPointerData tid = refs[i].heap_tid;
 
 		if (!refs[i].valid)
+		{
+			so->allowance--;
 			continue;
+		}
 		if (ItemPointerIsValid(&tid))
 			table_measure(&tid, &arg);
 		if (refs[i].duplicates != NODE_NONE)
@@ -154,6 +161,8 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 	for (int i = 0; i < n; i++)
 		if (refs[i].valid)
 			add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
+		else
+			so->allowance--;
 }
 
 void

@@ -17,6 +17,9 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+#include <math.h>
+
 #include "access/relscan.h"
 #include "am/scan.h"
 #include "graph/memory.h"
@@ -48,6 +51,22 @@ result_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	return (x->element < y->element) - (x->element > y->element);
 }
 
+/* Makes the queue's arrays at least so large, keeping the queue. */
+static void
+queue_reserve(HnswScan *so, int n)
+{
+	if (n <= so->queue_size)
+		return;
+	so->queue_size = Max(n, 2 * so->queue_size);
+	if (so->queue)
+		so->queue = repalloc_huge(so->queue, so->queue_size * sizeof(Candidate));
+	else
+		so->queue = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(Candidate));
+	if (so->least)
+		pfree(so->least);
+	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
+}
+
 /* Everything of a scan that depends on the index alone. */
 static HnswScan *
 scan_create(IndexScanDesc scan, IndexState *state)
@@ -73,7 +92,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	}
 	so->measured = pairingheap_allocate(result_compare, NULL);
 	so->stragglers = pairingheap_allocate(result_compare, NULL);
-	scan_queue_reserve(so, FIRST_QUEUE_SIZE);
+	queue_reserve(so, FIRST_QUEUE_SIZE);
 	MemoryContextSwitchTo(old);
 	return so;
 }
@@ -113,25 +132,36 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-void
-scan_queue_reserve(HnswScan *so, int n)
+int
+scan_queue_begin(HnswScan *so, int n)
 {
-	if (n <= so->queue_size)
-		return;
-	if (so->queue)
-	{
-		pfree(so->queue);
-		pfree(so->least);
-	}
-	so->queue_size = Max(n, 2 * so->queue_size);
-	so->queue = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(Candidate));
-	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
+	int left = so->nqueue - so->next;
+
+	memmove(so->queue, so->queue + so->next, left * sizeof(Candidate));
+	so->next = 0;
+	so->nqueue = left;
+	queue_reserve(so, left + n);
+	return left;
+}
+
+static int
+candidate_compare(const void *a, const void *b)
+{
+	float x = ((const Candidate *) a)->dist;
+	float y = ((const Candidate *) b)->dist;
+
+	return (x > y) - (x < y);
 }
 
 void
 scan_queue_ready(HnswScan *so)
 {
-	so->next = 0;
+	bool sorted = true;
+
+	for (int i = 1; i < so->nqueue && sorted; i++)
+		sorted = so->queue[i - 1].dist <= so->queue[i].dist;
+	if (!sorted)
+		qsort(so->queue, so->nqueue, sizeof(Candidate), candidate_compare);
 	for (int i = so->nqueue - 1; i >= 0; i--)
 	{
 		float bound = so->queue[i].dist - so->queue[i].bound;
@@ -147,6 +177,8 @@ scan_queue_ready(HnswScan *so)
 static int
 runners_up(const HnswScan *so)
 {
+	if (so->type->distance != NULL)
+		return 64 + so->ef; /* a sketch errs more than its codes do */
 	switch (so->state->spec.bits)
 	{
 		case 8:
@@ -165,17 +197,22 @@ take_pool(HnswScan *so)
 	GraphSearch *search = so->search;
 	bool measured = so->state->vector_coder != NULL;
 	int more = measured ? Min(runners_up(so), GRAPH_MAX_RUNNERS_UP) : 0;
+	int left;
 
-	scan_queue_reserve(so, search->npool + more);
-	so->nqueue = 0;
+	left = scan_queue_begin(so, search->npool + more);
 	for (int i = 0; i < search->npool; i++)
 		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
 			so->queue[so->nqueue++] = search->pool[i];
+	so->allowance = search->nlive;
 	/* a search walks by the estimates alone; how far they may be off matters only now, and only if it can be put right */
 	if (measured)
 	{
 		so->nqueue += graph_search_runners_up(search, more, so->queue + so->nqueue);
-		page_store_bounds(&so->pages->reader, so->query, so->queue, so->nqueue);
+		if (so->type->distance == NULL)
+			page_store_bounds(&so->pages->reader, so->query, so->queue + left, so->nqueue - left);
+		else
+			for (int i = left; i < so->nqueue; i++)
+				so->queue[i].bound = INFINITY; /* all are measured before one is returned */
 	}
 	scan_queue_ready(so);
 }
@@ -225,11 +262,20 @@ scan_start(IndexScanDesc scan)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
 	so->ef = hnsw_ef_search;
-	so->nreturned = 0;
+	so->allowance = INT_MAX;
 	so->last_dist = -get_float4_infinity();
 	query = scan->orderByData[0].sk_argument;
 	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
 					element_read(so->type, state->spec.dims, query, so->query_vector);
+	if (so->has_query && so->type->distance != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(so->cxt);
+
+		if (so->query_value)
+			pfree(so->query_value);
+		so->query_value = PG_DETOAST_DATUM_COPY(query);
+		MemoryContextSwitchTo(old);
+	}
 	so->sweep_block = HNSWC_META_BLOCK + 1;
 	so->sweep_end = InvalidBlockNumber;
 	if (so->has_query)
@@ -244,7 +290,7 @@ scan_start(IndexScanDesc scan)
 	}
 }
 
-/* The queue and the heap are empty: looks for more; false when there is nothing more to return. */
+/* Looks for more; false when there is nothing more to return. */
 static bool
 scan_more(HnswScan *so)
 {
@@ -268,6 +314,10 @@ scan_more(HnswScan *so)
 			so->stage = SCAN_STRAGGLERS;
 		else
 			so->stage = SCAN_SWEEP;
+		/* the graph has no more: what was met beyond the pool is as good as any */
+		so->allowance = INT_MAX;
+		if (so->next < so->nqueue || !pairingheap_is_empty(so->measured))
+			return true;
 	}
 	if (so->stage == SCAN_SWEEP)
 	{
@@ -288,7 +338,7 @@ scan_more(HnswScan *so)
 	return false;
 }
 
-/* The nearest row not yet returned, once it is certain that it is; NULL when the queue and the heap are empty. */
+/* The nearest row not yet returned, once it is certain that it is; NULL when the search has to go on for more. */
 static ScanResult *
 scan_next_result(HnswScan *so)
 {
@@ -296,12 +346,17 @@ scan_next_result(HnswScan *so)
 	{
 		ScanResult *nearest = NULL;
 
+		if (so->allowance <= 0)
+			return NULL;
 		if (!pairingheap_is_empty(so->measured))
 			nearest = pairingheap_container(ScanResult, heap_node, pairingheap_first(so->measured));
 		if (so->next >= so->nqueue || (nearest != NULL && nearest->dist <= so->least[so->next]))
 		{
 			if (nearest != NULL)
+			{
 				(void) pairingheap_remove_first(so->measured);
+				so->allowance--;
+			}
 			return nearest;
 		}
 		scan_measure(so);
@@ -334,7 +389,6 @@ scan_return(HnswScan *so, ScanResult *result)
 		return;
 	}
 	so->last_dist = result->dist;
-	so->nreturned++;
 	so->ntids = so->next_tid = 0;
 	if (ItemPointerIsValid(&result->heap_tid))
 		add_tid(&result->heap_tid, so);
@@ -366,8 +420,6 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 			return true;
 		}
 		CHECK_FOR_INTERRUPTS();
-		if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF && so->has_query && so->nreturned >= so->ef)
-			return false;
 		result = scan_next_result(so);
 		if (result != NULL)
 			scan_return(so, result);

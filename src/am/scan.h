@@ -56,6 +56,7 @@ typedef struct HnswScan
 
 	bool has_query; /* false: NULL or a zero vector under cosine; every distance is the same then */
 	float *query_vector;
+	struct varlena *query_value; /* the query itself, for types that are kept as a sketch */
 	void *query_memory;
 	void *vector_query_memory;
 	void *scratch;
@@ -64,7 +65,11 @@ typedef struct HnswScan
 
 	ScanStage stage;
 	int ef;
-	int nreturned; /* elements, of the first search */
+	/*
+	 * Candidates that may still be turned into results before the search has to go on: as many as its pool held.  What it
+	 * met beyond that competes with them, but is not known to be all there is at its distance.
+	 */
+	int allowance;
 
 	/* candidates in order of estimated distance; those before `next` have been measured */
 	Candidate *queue;
@@ -103,8 +108,8 @@ extern bool scan_sweep(HnswScan *so);
 
 /* scan.c */
 
-/* Makes room for n candidates in the queue. */
-extern void scan_queue_reserve(HnswScan *so, int n);
+/* Moves what is left of the queue to its front, makes room for n more, and returns how many are left. */
+extern int scan_queue_begin(HnswScan *so, int n);
 /* The queue has been filled: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
 

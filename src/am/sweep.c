@@ -18,15 +18,6 @@
 
 #define SWEEP_BATCH 4096
 
-static int
-candidate_compare(const void *a, const void *b)
-{
-	float x = ((const Candidate *) a)->dist;
-	float y = ((const Candidate *) b)->dist;
-
-	return (x > y) - (x < y);
-}
-
 /* Queues a page's elements that have not been visited. */
 static void
 sweep_page(HnswScan *so, BlockNumber block, Page page)
@@ -48,6 +39,8 @@ sweep_page(HnswScan *so, BlockNumber block, Page page)
 		candidate->dist = candidate->bound = 0;
 		if (so->has_query)
 			candidate->dist = code_distance(so->query, slot_code(layout, slot), &candidate->bound);
+		if (so->has_query && so->type->distance != NULL)
+			candidate->bound = INFINITY;
 		if (isnan(candidate->dist))
 			candidate->dist = INFINITY;
 		so->nqueue++;
@@ -60,8 +53,7 @@ scan_sweep(HnswScan *so)
 	Relation index = so->scan->indexRelation;
 	int slots_per_page = so->state->layout.slots_per_page;
 
-	scan_queue_reserve(so, SWEEP_BATCH + slots_per_page);
-	so->nqueue = so->next = 0;
+	scan_queue_begin(so, SWEEP_BATCH + slots_per_page);
 	if (so->sweep_end == InvalidBlockNumber)
 	{
 		so->sweep_end = RelationGetNumberOfBlocks(index);
@@ -88,8 +80,6 @@ scan_sweep(HnswScan *so)
 	}
 	if (so->nqueue == 0)
 		return false;
-	if (so->has_query)
-		qsort(so->queue, so->nqueue, sizeof(Candidate), candidate_compare);
 	scan_queue_ready(so);
 	return true;
 }
