@@ -54,6 +54,15 @@ sql/$(SCRIPT): $(SCRIPT_PARTS) hnswc.control
 -include $(OBJS:.o=.d)
 $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
 
+# An empty extension "vector" that requires hnswc, for clients and dumps that create it. Never over pgvector's own files.
+.PHONY: install-vector-alias
+install-vector-alias:
+	@if [ -e '$(DESTDIR)$(pkglibdir)/vector.so' ] || { [ -e '$(DESTDIR)$(datadir)/extension/vector.control' ] && \
+		! cmp -s $(srcdir)/alias/vector.control '$(DESTDIR)$(datadir)/extension/vector.control'; }; then \
+		echo "pgvector is installed in this server: the alias would take its place" >&2; exit 1; fi
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/extension'
+	$(INSTALL_DATA) $(srcdir)/alias/vector.control $(srcdir)/alias/vector--0.8.0.sql '$(DESTDIR)$(datadir)/extension/'
+
 .PHONY: test test-long demo bench
 test:
 	@PG_CONFIG='$(PG_CONFIG)' test/run

@@ -202,7 +202,8 @@ graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
 		Candidate *candidate = &search->discarded[i];
 		int at = found;
 
-		if ((found == n && candidate->dist >= nearest[n - 1]->dist) || (candidate->flags & CANDIDATE_DEAD))
+		if ((found == n && candidate->dist >= nearest[n - 1]->dist) ||
+			(candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
 			continue;
 		if (found < n)
 			found++;

@@ -85,6 +85,13 @@ INSERT INTO e SELECT * FROM t WHERE id <= 10;
 SELECT id FROM e ORDER BY v <-> test_vector(3, 24) LIMIT 1;
 DROP TABLE e;
 
+-- several rounds of a scan that looks beyond its pool: every row once
+SET enable_seqscan = off;
+CREATE INDEX t_idx ON t USING hnsw (v vector_cosine_ops) WITH (bits = 1, rerank = table, m = 4, ef_construction = 16);
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <=> test_vector(3, 24)) s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <=> test_vector(3, 24) LIMIT 500) s;
+DROP INDEX t_idx;
+
 -- exact distances come out in order, whatever the codes say
 CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops) WITH (bits = 1);
 SELECT count(*) AS out_of_order FROM (

@@ -84,11 +84,12 @@ BEGIN
 	DROP INDEX s_idx;
 	RETURN format('recall above 0.9: %s, rows: %s', good >= 360, n);
 END $$;
+SET hnsw.ef_search = 200;
 SELECT test_class('<->', 'sparsevec_l2_ops');
 SELECT test_class('<#>', 'sparsevec_ip_ops');
 SELECT test_class('<=>', 'sparsevec_cosine_ops');
 -- L1 is not what the sketch keeps: more candidates are needed
-SET hnsw.ef_search = 300;
+SET hnsw.ef_search = 500;
 SELECT test_class('<+>', 'sparsevec_l1_ops');
 RESET hnsw.ef_search;
 CREATE INDEX s_idx ON s USING hnsw (v sparsevec_l2_ops) WITH (rerank = half);
