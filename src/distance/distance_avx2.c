@@ -317,48 +317,8 @@ dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 	return sum_ints(sum);
 }
 
-/* Up to eight bytes as a word, zero beyond the end. */
-static inline uint64_t
-word_at(const uint8_t *bytes, size_t i, size_t nbytes)
-{
-	uint64_t word = 0;
-
-	if (nbytes - i >= sizeof(word))
-		memcpy(&word, bytes + i, sizeof(word));
-	else
-		memcpy(&word, bytes + i, nbytes - i);
-	return word;
-}
-
-static int64_t
-hamming(const uint8_t *a, const uint8_t *b, size_t nbytes)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < nbytes; i += 8)
-		sum += _mm_popcnt_u64(word_at(a, i, nbytes) ^ word_at(b, i, nbytes));
-	return sum;
-}
-
-static int64_t
-and_count(const uint8_t *a, const uint8_t *b, size_t nbytes)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < nbytes; i += 8)
-		sum += _mm_popcnt_u64(word_at(a, i, nbytes) & word_at(b, i, nbytes));
-	return sum;
-}
-
-static int32_t
-dot_planes(const uint8_t *code, const uint8_t *planes, size_t stride, int nplanes, size_t n)
-{
-	int32_t sum = 0;
-
-	for (int p = 0; p < nplanes; p++)
-		sum += (int32_t) and_count(code, planes + (size_t) p * stride, n / 8) << p;
-	return sum;
-}
+/* with the instruction that counts bits */
+#include "distance/distance_words.inc.h"
 
 static inline __m256
 load_levels(const uint8_t *code)
@@ -453,26 +413,6 @@ hadamard_f32(float *x, size_t n)
 
 DISTANCE_TARGET_END
 
-const DistanceKernels distance_avx2 = {
-	.name = "avx2",
-	.level = DISTANCE_AVX2,
-	.l2_f32 = l2_f32,
-	.ip_f32 = ip_f32,
-	.l1_f32 = l1_f32,
-	.cosine_f32 = cosine_f32,
-	.l2_f16 = l2_f16,
-	.ip_f16 = ip_f16,
-	.l1_f16 = l1_f16,
-	.half_from_f32 = half_from_f32,
-	.f32_from_half = f32_from_half,
-	.dot_u8 = dot_u8,
-	.dot_u4 = dot_u4,
-	.dot_u2 = dot_u2,
-	.dot_planes = dot_planes,
-	.l1_u8 = l1_u8,
-	.hadamard_f32 = hadamard_f32,
-	.hamming = hamming,
-	.and_count = and_count,
-};
+DISTANCE_TABLE(distance_avx2, "avx2", DISTANCE_AVX2);
 
 #endif /* __x86_64__ */

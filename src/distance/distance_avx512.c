@@ -438,26 +438,6 @@ hadamard_f32(float *x, size_t n)
 
 DISTANCE_TARGET_END
 
-const DistanceKernels distance_avx512 = {
-	.name = "avx512",
-	.level = DISTANCE_AVX512,
-	.l2_f32 = l2_f32,
-	.ip_f32 = ip_f32,
-	.l1_f32 = l1_f32,
-	.cosine_f32 = cosine_f32,
-	.l2_f16 = l2_f16,
-	.ip_f16 = ip_f16,
-	.l1_f16 = l1_f16,
-	.half_from_f32 = half_from_f32,
-	.f32_from_half = f32_from_half,
-	.dot_u8 = dot_u8,
-	.dot_u4 = dot_u4,
-	.dot_u2 = dot_u2,
-	.dot_planes = dot_planes,
-	.l1_u8 = l1_u8,
-	.hadamard_f32 = hadamard_f32,
-	.hamming = hamming,
-	.and_count = and_count,
-};
+DISTANCE_TABLE(distance_avx512, "avx512", DISTANCE_AVX512);
 
 #endif /* __x86_64__ */

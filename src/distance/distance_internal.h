@@ -19,6 +19,30 @@
 #define DISTANCE_TARGET_END DISTANCE_PRAGMA(GCC pop_options)
 #endif
 
+/* A level's table, from functions that have the names of its members. */
+#define DISTANCE_TABLE(table, table_name, table_level) \
+	const DistanceKernels table = {                    \
+		.name = (table_name),                          \
+		.level = (table_level),                        \
+		.l2_f32 = l2_f32,                              \
+		.ip_f32 = ip_f32,                              \
+		.l1_f32 = l1_f32,                              \
+		.cosine_f32 = cosine_f32,                      \
+		.l2_f16 = l2_f16,                              \
+		.ip_f16 = ip_f16,                              \
+		.l1_f16 = l1_f16,                              \
+		.half_from_f32 = half_from_f32,                \
+		.f32_from_half = f32_from_half,                \
+		.dot_u8 = dot_u8,                              \
+		.dot_u4 = dot_u4,                              \
+		.dot_u2 = dot_u2,                              \
+		.dot_planes = dot_planes,                      \
+		.l1_u8 = l1_u8,                                \
+		.hadamard_f32 = hadamard_f32,                  \
+		.hamming = hamming,                            \
+		.and_count = and_count,                        \
+	}
+
 extern const DistanceKernels distance_portable;
 #if defined(__x86_64__)
 extern const DistanceKernels distance_avx2;

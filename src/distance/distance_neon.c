@@ -359,26 +359,6 @@ hadamard_f32(float *x, size_t n)
 			}
 }
 
-const DistanceKernels distance_neon = {
-	.name = "neon",
-	.level = DISTANCE_NEON,
-	.l2_f32 = l2_f32,
-	.ip_f32 = ip_f32,
-	.l1_f32 = l1_f32,
-	.cosine_f32 = cosine_f32,
-	.l2_f16 = l2_f16,
-	.ip_f16 = ip_f16,
-	.l1_f16 = l1_f16,
-	.half_from_f32 = half_from_f32,
-	.f32_from_half = f32_from_half,
-	.dot_u8 = dot_u8,
-	.dot_u4 = dot_u4,
-	.dot_u2 = dot_u2,
-	.dot_planes = dot_planes,
-	.l1_u8 = l1_u8,
-	.hadamard_f32 = hadamard_f32,
-	.hamming = hamming,
-	.and_count = and_count,
-};
+DISTANCE_TABLE(distance_neon, "neon", DISTANCE_NEON);
 
 #endif /* __aarch64__ */
