@@ -58,7 +58,8 @@ $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
 .PHONY: install-vector-alias
 install-vector-alias:
 	@if [ -e '$(DESTDIR)$(pkglibdir)/vector.so' ] || { [ -e '$(DESTDIR)$(datadir)/extension/vector.control' ] && \
-		! cmp -s $(srcdir)/alias/vector.control '$(DESTDIR)$(datadir)/extension/vector.control'; }; then \
+		! cmp -s $(srcdir)/alias/vector.control '$(DESTDIR)$(datadir)/extension/vector.control'; } || \
+		ls '$(DESTDIR)$(datadir)/extension/' 2>/dev/null | grep '^vector--.*\.sql$$' | grep -qvx 'vector--0\.8\.0\.sql'; then \
 		echo "pgvector is installed in this server: the alias would take its place" >&2; exit 1; fi
 	$(MKDIR_P) '$(DESTDIR)$(datadir)/extension'
 	$(INSTALL_DATA) $(srcdir)/alias/vector.control $(srcdir)/alias/vector--0.8.0.sql '$(DESTDIR)$(datadir)/extension/'

@@ -14,10 +14,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 
-/* Subphases beside PostgreSQL's first one. */
-#define PHASE_LOAD 2
-#define PHASE_WRITE 3
-
 char *
 hnswbuildphasename(int64 phase)
 {
@@ -69,7 +65,6 @@ build_serial(Relation heap, Relation index, IndexInfo *info, double *heap_tuples
 	rows->report = true;
 	*heap_tuples = build_rows_scan(rows, NULL);
 	*index_tuples = pg_atomic_read_u64(&shared->tuples);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITE);
 	build_rows_finish(rows);
 }
 

@@ -17,6 +17,10 @@
 #include "nodes/execnodes.h"
 #include "page/page.h"
 
+/* Subphases that progress is reported in, beside PostgreSQL's first one. */
+#define PHASE_LOAD 2
+#define PHASE_WRITE 3
+
 /* One process's part of a build: everything a row needs, allocated once. */
 typedef struct BuildRows
 {

@@ -210,6 +210,7 @@ build_rows_scan(BuildRows *rows, TableScanDesc scan)
 void
 build_rows_finish(BuildRows *rows)
 {
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITE);
 	if (!rows->shared->flushed)
 		arena_flush(rows->arena);
 }

@@ -254,7 +254,10 @@ arena_flush(Arena *arena)
 		heads[kind] = tails[kind] = InvalidBlockNumber;
 	for (BlockNumber block = 0; block < shared->max_blocks; block++)
 		if (arena->page_of_block[block] != ARENA_NO_PAGE)
+		{
+			CHECK_FOR_INTERRUPTS(); /* none are served while the flush lock is held */
 			flush_page(arena, block, arena_page(arena, arena->page_of_block[block]), heads, tails);
+		}
 
 	buffer = ReadBuffer(arena->reader.index, HNSWC_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);

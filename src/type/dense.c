@@ -54,6 +54,18 @@ dense_out_of_range(const DenseType *type, float value)
 			errmsg("\"%s\" is out of range for type %s", buffer, type->name));
 }
 
+void
+dense_text_out_of_range(const DenseType *type, const char *text, int i)
+{
+	const char *token = strchr(text, '[') + 1;
+
+	for (; i > 0; i--)
+		token = strchr(token, ',') + 1;
+	token += strspn(token, " \t\n\v\f\r");
+	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("\"%s\" is out of range for type %s", pnstrdup(token, strcspn(token, " \t\n\v\f\r,]")), type->name));
+}
+
 int32
 dense_typmod(const DenseType *type, ArrayType *args)
 {

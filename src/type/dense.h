@@ -46,6 +46,9 @@ pg_noreturn extern void dense_not_finite(const DenseType *type, float value);
 /* Errors out because a number is finite but not as an element of the type. */
 pg_noreturn extern void dense_out_of_range(const DenseType *type, float value);
 
+/* The same, in the words of the text that element `i` (from 0) was parsed from. */
+pg_noreturn extern void dense_text_out_of_range(const DenseType *type, const char *text, int i);
+
 /* The type modifier of name(n), from its text arguments. */
 extern int32 dense_typmod(const DenseType *type, ArrayType *args);
 

@@ -30,7 +30,7 @@ DENSE_FN(from_array)(PG_FUNCTION_ARGS)
 	dense_check_dim(&DENSE_DESCRIPTOR, dim);
 	dense_check_expected(PG_GETARG_INT32(1), dim);
 	dense_array_floats(array, dim, x);
-	PG_RETURN_POINTER(DENSE_FN(from_floats)(x, dim));
+	PG_RETURN_POINTER(DENSE_FN(from_floats)(x, dim, NULL));
 }
 
 /* name_to_float4(value, typmod, explicit): the elements as real[]. */

@@ -19,9 +19,12 @@ DENSE_FN(check_finite)(const DENSE_ELEMENT *x, int n)
 			dense_not_finite(&DENSE_DESCRIPTOR, DENSE_TO_FLOAT(x[i]));
 }
 
-/* A new value from floats whose number has been checked; errors out when one is not finite as an element. */
+/*
+ * A new value from floats whose number has been checked; errors out when one is not finite as an element.  `text` is what
+ * they were parsed from, for the message, or NULL.
+ */
 static DENSE_TYPE *
-DENSE_FN(from_floats)(const float *x, int dim)
+DENSE_FN(from_floats)(const float *x, int dim, const char *text)
 {
 	DENSE_TYPE *result = DENSE_NEW(dim);
 
@@ -29,7 +32,11 @@ DENSE_FN(from_floats)(const float *x, int dim)
 		result->x[i] = DENSE_FROM_FLOAT(x[i]);
 	for (int i = 0; i < dim; i++)
 		if (unlikely(!DENSE_IS_FINITE(result->x[i])) && isfinite(x[i]))
+		{
+			if (text != NULL)
+				dense_text_out_of_range(&DENSE_DESCRIPTOR, text, i);
 			dense_out_of_range(&DENSE_DESCRIPTOR, x[i]);
+		}
 	DENSE_FN(check_finite)(result->x, dim);
 	return result;
 }
@@ -40,10 +47,11 @@ Datum
 DENSE_FN(in)(PG_FUNCTION_ARGS)
 {
 	float x[DENSE_MAX_DIM];
-	int dim = dense_parse(&DENSE_DESCRIPTOR, PG_GETARG_CSTRING(0), x);
+	const char *text = PG_GETARG_CSTRING(0);
+	int dim = dense_parse(&DENSE_DESCRIPTOR, text, x);
 
 	dense_check_expected(PG_GETARG_INT32(2), dim);
-	PG_RETURN_POINTER(DENSE_FN(from_floats)(x, dim));
+	PG_RETURN_POINTER(DENSE_FN(from_floats)(x, dim, text));
 }
 
 /* name_out(value): the shortest text that reads back as the same value. */

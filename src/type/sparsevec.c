@@ -222,11 +222,24 @@ compare(const SparseVector *a, const SparseVector *b)
 	return (a->dim > b->dim) - (a->dim < b->dim);
 }
 
-#define COMPARISON(name, test)                                                            \
-	PG_FUNCTION_INFO_V1(name);                                                            \
-	Datum name(PG_FUNCTION_ARGS)                                                          \
-	{                                                                                     \
-		PG_RETURN_BOOL(compare(PG_GETARG_SPARSEVEC_P(0), PG_GETARG_SPARSEVEC_P(1)) test); \
+/* The same of the arguments of a function.  btree calls this in long-lived memory contexts: copies are released. */
+static int
+compare_arguments(FunctionCallInfo fcinfo)
+{
+	SparseVector *a = PG_GETARG_SPARSEVEC_P(0);
+	SparseVector *b = PG_GETARG_SPARSEVEC_P(1);
+	int result = compare(a, b);
+
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return result;
+}
+
+#define COMPARISON(name, test)                          \
+	PG_FUNCTION_INFO_V1(name);                          \
+	Datum name(PG_FUNCTION_ARGS)                        \
+	{                                                   \
+		PG_RETURN_BOOL(compare_arguments(fcinfo) test); \
 	}
 
 COMPARISON(sparsevec_lt, < 0)
@@ -241,5 +254,5 @@ PG_FUNCTION_INFO_V1(sparsevec_cmp);
 Datum
 sparsevec_cmp(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(compare(PG_GETARG_SPARSEVEC_P(0), PG_GETARG_SPARSEVEC_P(1)));
+	PG_RETURN_INT32(compare_arguments(fcinfo));
 }

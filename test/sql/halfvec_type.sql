@@ -6,6 +6,8 @@ SELECT '[2049,2051,0.1,-0]'::halfvec, '[6.1035156e-05,6.0975552e-05,5.9604645e-0
 SELECT '[65519.99]'::halfvec;
 SELECT '[65520]'::halfvec;
 SELECT '[1e39]'::halfvec;
+-- in the words of the text
+SELECT '[1, 1000000 ,1e7]'::halfvec;
 SELECT '[NaN]'::halfvec;
 SELECT '[Infinity]'::halfvec;
 SELECT '[1,2'::halfvec;
