@@ -26,6 +26,18 @@ typedef RelFileNode RelLocator;
 #define RELLOCATOR_EQUALS(a, b) RelFileNodeEquals(a, b)
 #endif
 
+/* Does a buffer's descriptor say that it holds this block of a relation's main fork?  Asked without its lock. */
+#if PG_VERSION_NUM >= 160000
+#define BUFFER_TAG_IS(tag, locator, block)                                                                            \
+	((tag)->blockNum == (block) && (tag)->relNumber == (locator)->relNumber && (tag)->dbOid == (locator)->dbOid &&    \
+	 (tag)->spcOid == (locator)->spcOid && (tag)->forkNum == MAIN_FORKNUM)
+#else
+#define BUFFER_TAG_IS(tag, locator, block)                                                                 \
+	((tag)->blockNum == (block) && (tag)->rnode.relNode == (locator)->relNode &&                           \
+	 (tag)->rnode.dbNode == (locator)->dbNode && (tag)->rnode.spcNode == (locator)->spcNode &&             \
+	 (tag)->forkNum == MAIN_FORKNUM)
+#endif
+
 /* vacuum_delay_point() got an argument in 18. */
 #if PG_VERSION_NUM >= 180000
 #define VACUUM_DELAY_POINT() vacuum_delay_point(false)

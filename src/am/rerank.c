@@ -174,14 +174,15 @@ scan_measure(HnswScan *so)
 
 	Assert(n > 0);
 	so->next += n;
-	page_store_elements(&so->pages->reader, candidates, n, refs);
 	if (!so->has_query || so->state->vector_coder == NULL)
 	{
+		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n, refs);
 		for (int i = 0; i < n; i++)
 			if (refs[i].valid)
-				add_result(so, candidates[i].node, candidates[i].dist, &refs[i].heap_tid, refs[i].duplicates);
+				add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid, refs[i].duplicates);
 		return;
 	}
+	page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
 	if (so->vector_query == NULL)
 		so->vector_query = coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
 	if (so->state->layout.vector_size > 0)

@@ -30,6 +30,8 @@
 
 #define MAX_RESUME_EF 2000
 #define FIRST_QUEUE_SIZE 256
+/* Bytes that a scan may leave to the next one. */
+#define MAX_SPARE_MEMORY (1024 * 1024)
 
 IndexScanDesc
 hnswbeginscan(Relation index, int nkeys, int norderbys)
@@ -67,20 +69,19 @@ queue_reserve(HnswScan *so, int n)
 	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
 }
 
-/* Everything of a scan that depends on the index alone. */
+/* Memory for scans of an index: everything that depends on it alone. */
 static HnswScan *
-scan_create(IndexScanDesc scan, IndexState *state)
+scan_allocate(Relation index, IndexState *state)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswScan *so = palloc0(sizeof(HnswScan));
 
-	so->scan = scan;
 	so->cxt = cxt;
 	so->results_cxt = AllocSetContextCreate(cxt, "hnsw scan results", ALLOCSET_SMALL_SIZES);
 	so->state = state;
-	so->type = element_type(scan->indexRelation);
-	so->pages = page_store_open(scan->indexRelation, state, true);
+	so->type = element_type(index);
+	so->pages = page_store_open(index, state, true);
 	so->search = graph_search_create(&so->pages->store, true);
 	so->query_vector = palloc_aligned(state->spec.dims * sizeof(float));
 	so->query_memory = palloc_aligned(code_query_size(state->coder));
@@ -97,11 +98,53 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	return so;
 }
 
+/* Makes a scan ready to start. */
+static void
+scan_reset(HnswScan *so)
+{
+	MemoryContextReset(so->results_cxt);
+	pairingheap_reset(so->measured);
+	pairingheap_reset(so->stragglers);
+	so->stage = SCAN_START;
+	so->nqueue = so->next = 0;
+	so->ntids = so->next_tid = 0;
+	so->vector_query = NULL;
+}
+
+/* Begins a scan, in the memory of the last one of the index in this session if nobody else uses that. */
+static HnswScan *
+scan_create(IndexScanDesc scan, IndexState *state)
+{
+	HnswScan *so = state->spare_scan;
+	PageReader *reader;
+
+	if (so != NULL)
+	{
+		state->spare_scan = NULL;
+		MemoryContextSetParent(so->cxt, CurrentMemoryContext);
+		scan_reset(so);
+	}
+	else
+		so = scan_allocate(scan->indexRelation, state);
+	so->scan = scan;
+	reader = &so->pages->reader;
+	reader_init(reader, scan->indexRelation, state);
+	reader->optimistic = !reader->lock && !reader->local;
+	return so;
+}
+
+/* Ends a scan; ordinary amounts of memory are left to the next one. */
 static void
 scan_free(HnswScan *so)
 {
 	scan_table_end(so);
-	MemoryContextDelete(so->cxt);
+	if (so->state->spare_scan == NULL && MemoryContextMemAllocated(so->cxt, true) <= MAX_SPARE_MEMORY)
+	{
+		so->state->spare_scan = so;
+		MemoryContextSetParent(so->cxt, so->state->cxt);
+	}
+	else
+		MemoryContextDelete(so->cxt);
 }
 
 void
@@ -113,15 +156,8 @@ hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int no
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
-	if (so == NULL)
-		return;
-	MemoryContextReset(so->results_cxt);
-	pairingheap_reset(so->measured);
-	pairingheap_reset(so->stragglers);
-	so->stage = SCAN_START;
-	so->nqueue = so->next = 0;
-	so->ntids = so->next_tid = 0;
-	so->vector_query = NULL;
+	if (so != NULL)
+		scan_reset(so);
 }
 
 void
@@ -286,7 +322,7 @@ scan_start(IndexScanDesc scan)
 	else
 	{
 		so->stage = SCAN_SWEEP;
-		visited_reset(&so->search->visited);
+		visited_reset(&so->search->visited, 0);
 	}
 }
 

@@ -63,7 +63,7 @@ repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, 
 	GraphStore *store = repair->store;
 	int nlinked;
 
-	visited_reset(&repair->met);
+	visited_reset(&repair->met, 0);
 	visited_add(&repair->met, node);
 	repair->nnodes = repair->ndead = 0;
 	repair_meet(repair, list, n);

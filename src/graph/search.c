@@ -14,6 +14,9 @@
 #include "utils/memutils.h"
 
 #define FIRST_POOL_SIZE 128
+#define FIRST_DISCARDED_SIZE 1024
+/* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
+#define EXPANDED_ON_THE_WAY 8
 
 GraphSearch *
 graph_search_create(GraphStore *store, bool keep)
@@ -25,6 +28,8 @@ graph_search_create(GraphStore *store, bool keep)
 	visited_init(&search->visited);
 	search->pool_size = FIRST_POOL_SIZE;
 	search->pool = palloc(search->pool_size * sizeof(Candidate));
+	search->discarded_size = keep ? FIRST_DISCARDED_SIZE : 1;
+	search->discarded = palloc(search->discarded_size * sizeof(Candidate));
 	return search;
 }
 
@@ -33,8 +38,7 @@ graph_search_free(GraphSearch *search)
 {
 	visited_free(&search->visited);
 	pfree(search->pool);
-	if (search->discarded)
-		pfree(search->discarded);
+	pfree(search->discarded);
 	pfree(search);
 }
 
@@ -42,9 +46,7 @@ graph_search_free(GraphSearch *search)
 static Candidate *
 candidates_grow(Candidate *candidates, int *size)
 {
-	*size = *size == 0 ? FIRST_POOL_SIZE : *size * 2;
-	if (candidates == NULL)
-		return palloc(*size * sizeof(Candidate));
+	*size *= 2;
 	return repalloc_huge(candidates, (Size) *size * sizeof(Candidate));
 }
 
@@ -164,7 +166,7 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->ndiscarded = 0;
 	search->nvisited = 0;
 	search->limited = false;
-	visited_reset(&search->visited);
+	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
 	visited_add(&search->visited, entry);
 	if (search->store->visit(search->store, query, layer, &entry, 1, search->found) == 1)
 	{

@@ -7,19 +7,29 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
+/* The table is not made larger than for so many in advance. */
+#define VISITED_MOST_EXPECTED 65536
+
 static void
-visited_allocate(VisitedSet *set, uint32 nplaces)
+visited_use(VisitedSet *set, uint32 nplaces)
 {
-	set->places = palloc_extended((Size) nplaces * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	set->mask = nplaces - 1;
 	set->shift = 32 - pg_leftmost_one_pos32(nplaces);
+	set->count = 0;
+}
+
+static void
+visited_allocate(VisitedSet *set, MemoryContext cxt, uint32 nplaces)
+{
+	set->places = MemoryContextAllocExtended(cxt, (Size) nplaces * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->allocated = nplaces;
+	visited_use(set, nplaces);
 }
 
 void
 visited_init(VisitedSet *set)
 {
-	visited_allocate(set, VISITED_FIRST_SIZE);
-	set->count = 0;
+	visited_allocate(set, CurrentMemoryContext, VISITED_LEAST_SIZE);
 }
 
 void
@@ -29,21 +39,21 @@ visited_free(VisitedSet *set)
 	set->places = NULL;
 }
 
-/*
- * Empties the set.  A table that one long search has made large is given back, or every later search would pay for
- * clearing it.
- */
 void
-visited_reset(VisitedSet *set)
+visited_reset(VisitedSet *set, uint32 expected)
 {
-	if (set->mask + 1 > 16 * VISITED_FIRST_SIZE && set->count < set->mask / 16)
+	uint32 wanted = Max(pg_nextpower2_32(2 * Min(expected, VISITED_MOST_EXPECTED) + 1), VISITED_LEAST_SIZE);
+
+	if (wanted > set->allocated)
 	{
+		MemoryContext cxt = GetMemoryChunkContext(set->places);
+
 		visited_free(set);
-		visited_allocate(set, VISITED_FIRST_SIZE);
+		visited_allocate(set, cxt, wanted);
+		return;
 	}
-	else if (set->count > 0)
-		memset(set->places, 0, visited_memory(set));
-	set->count = 0;
+	visited_use(set, wanted);
+	memset(set->places, 0, visited_memory(set));
 }
 
 void
@@ -53,7 +63,8 @@ visited_grow(VisitedSet *set)
 
 	if (old.mask >= PG_UINT32_MAX / 2)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many nodes visited by one search")));
-	visited_allocate(set, (old.mask + 1) * 2);
+	visited_allocate(set, GetMemoryChunkContext(old.places), (old.mask + 1) * 2);
+	set->count = old.count;
 	for (uint32 i = 0; i <= old.mask; i++)
 		if (old.places[i] != 0)
 			set->places[visited_place(set, old.places[i])] = old.places[i];

@@ -2,26 +2,28 @@
  * visited.h: the set of nodes that a search has met.
  *
  * Open addressing with linear probing over 32-bit addresses, 0 standing for an empty place (no node has that address).
- * A search of ordinary size stays within the first table, which fits the first-level cache; the table doubles when half
- * full.  Emptying costs a memset of the table in use.
+ * A search says how many nodes it expects to meet and uses as much of the table as that takes, since emptying costs a
+ * memset of what is in use; the table doubles when half full.  Its memory stays in the context it was created in.
  */
 #ifndef HNSWC_VISITED_H
 #define HNSWC_VISITED_H
 
 #include "postgres.h"
 
-#define VISITED_FIRST_SIZE 2048
+#define VISITED_LEAST_SIZE 256
 
 typedef struct VisitedSet
 {
 	uint32 *places;
-	uint32 mask;  /* places - 1, a power of two less one */
-	uint32 shift; /* 32 - log2(places) */
+	uint32 allocated; /* places there is memory for */
+	uint32 mask;      /* places in use - 1, a power of two less one */
+	uint32 shift;     /* 32 - log2(places in use) */
 	uint32 count;
 } VisitedSet;
 
 extern void visited_init(VisitedSet *set);
-extern void visited_reset(VisitedSet *set);
+/* Empties the set, for a search that expects to meet so many nodes. */
+extern void visited_reset(VisitedSet *set, uint32 expected);
 extern void visited_free(VisitedSet *set);
 extern void visited_grow(VisitedSet *set);
 

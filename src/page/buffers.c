@@ -29,8 +29,9 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->state = state;
 	reader->lock = RecoveryInProgress();
 	reader->local = RelationUsesLocalBuffers(index);
+	reader->optimistic = false;
 	reader->strategy = NULL;
-	reader->npins = 0;
+	reader->npins = reader->nglances = 0;
 }
 
 void
@@ -70,12 +71,6 @@ page_used(PageReader *reader, BlockNumber block, Page page)
 	if (tail->used > reader->state->layout.slots_per_page || tail->nfree > tail->used)
 		page_corrupted(reader->index, block, "more slots in use than fit");
 	return tail->used;
-}
-
-static inline BlockHint *
-reader_hint(PageReader *reader, BlockNumber block)
-{
-	return &reader->state->hints[block & (reader->state->nhints - 1)];
 }
 
 /* Is the block within the file?  The file may have grown since it was last asked. */
@@ -129,6 +124,12 @@ reader_pin(PageReader *reader, BlockNumber block, PageKind kind)
 		}
 	}
 	return reader_pin_slowly(reader, block, kind);
+}
+
+void
+reader_pin_counts(PageReader *reader)
+{
+	reader->npins = PINS_PER_READBUFFER - 1;
 }
 
 void

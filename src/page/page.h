@@ -6,6 +6,7 @@
  * edit.c     changes to pages: applied in place under exclusive locks and WAL-logged as generic WAL
  * alloc.c    slots and vector space: taken, freed, found again
  * vectors.c  the vector stream
+ * visit.c    nodes measured in batches
  * store.c    the graph's door (GraphStore) over all this, for scans and inserts
  * duplicates.c  rows with equal vectors; prune.c removes them
  * locks.c    the lock by which vacuum waits for inserts
@@ -59,6 +60,7 @@ typedef struct IndexState
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
+	void *spare_scan; /* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
 } IndexState;
 
 /* state.c */
@@ -103,8 +105,10 @@ typedef struct PageReader
 	IndexState *state;
 	bool lock;                     /* take the share lock too: during recovery */
 	bool local;                    /* a temporary table's buffers: no hints */
+	bool optimistic;               /* measure nodes without pins: see visit.c */
 	BufferAccessStrategy strategy; /* of reader_lock_page() */
 	uint32 npins;
+	uint32 nglances; /* nodes measured without a pin */
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);
@@ -118,6 +122,13 @@ extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
 extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);
 /* Is the block likely to be in shared buffers?  Otherwise PrefetchBuffer() may pay. */
 extern bool reader_is_cached(PageReader *reader, BlockNumber block);
+/* Makes the next pin raise the page's usage count, which is what keeps a page in shared buffers. */
+extern void reader_pin_counts(PageReader *reader);
+static inline BlockHint *
+reader_hint(PageReader *reader, BlockNumber block)
+{
+	return &reader->state->hints[block & (reader->state->nhints - 1)];
+}
 /* Raises an error that names the index and the block. */
 extern void page_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
 /* Checks that a page read from disk is one of ours and of that kind; raises an error if not. */
@@ -220,6 +231,31 @@ extern void vector_read(PageReader *reader, BlockNumber block, uint32 offset, vo
 extern void vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
 							 const uint32 *offsets, int n, float *dist, void *scratch);
 
+/* visit.c */
+
+/* The kind of page that a layer's nodes are on. */
+static inline PageKind
+layer_kind(int layer)
+{
+	return layer == 0 ? PAGE_ELEMENT : PAGE_UPPER;
+}
+
+/* Does the slot hold a node of the layer?  A freed one does not: whatever still points to it is out of date. */
+static inline bool
+slot_is_on(const Slot *slot, int layer)
+{
+	return slot->layer == layer && (slot_is_live(slot) || slot->state == SLOT_DEAD);
+}
+
+/* Pins the page of a node and finds its slot. */
+extern Buffer pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot);
+/*
+ * Measures n nodes, at most GRAPH_MAX_LINKS: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills
+ * in bounds only if asked to.  Returns how many are on the layer.
+ */
+extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
+						 Candidate *out);
+
 /* store.c */
 
 /* The element that an insert is about to add. */
@@ -255,13 +291,15 @@ typedef struct ElementRef
 	NodeId duplicates;        /* first list, or none */
 	BlockNumber vector_block;
 	uint32 vector_offset;
+	float dist; /* measured again, if asked for */
 	bool valid; /* false: the slot was reused, or its element removed */
 } ElementRef;
 
 /* Fills in the bounds of n candidates of layer 0, which the search leaves at 0. */
 extern void page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates, int n);
-/* Looks up n candidates of layer 0. */
-extern void page_store_elements(PageReader *reader, const Candidate *candidates, int n, ElementRef *refs);
+/* Looks up n candidates of layer 0, and measures them under their pins if `query` is not NULL. */
+extern void page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate *candidates, int n,
+								ElementRef *refs);
 
 /* duplicates.c */
 

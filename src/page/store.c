@@ -1,10 +1,9 @@
 /*
  * store.c: the graph's door over an index's pages, for scans, inserts and vacuum.
  *
- * Reading: a batch of nodes is prefetched (descriptors, then the bytes that will be read), then each is pinned, measured
- * in place and released.  What is read of a slot is either constant while the slot is in use, or an aligned word or
- * byte; see src/page/README.  A slot that is not on the layer asked for was reused since its address was read, and is
- * passed over.
+ * Reading: batches are measured by visit.c.  What is read of a slot is either constant while the slot is in use, or an
+ * aligned word or byte; see src/page/README.  A slot that is not on the layer asked for was reused since its address
+ * was read, and is passed over.
  *
  * Writing: one page at a time (a new node with its vector; a list of links; the entry point), each change complete and
  * logged by itself.
@@ -12,8 +11,6 @@
  * Locks: none but within a call.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "page/page.h"
 #include "utils/memutils.h"
@@ -24,101 +21,15 @@ page_store(GraphStore *store)
 	return (PageStore *) store;
 }
 
-static inline PageKind
-layer_kind(int layer)
-{
-	return layer == 0 ? PAGE_ELEMENT : PAGE_UPPER;
-}
-
-/* Does the slot hold a node of the layer?  A freed one does not: whatever still points to it is out of date. */
-static inline bool
-slot_is_on(const Slot *slot, int layer)
-{
-	return slot->layer == layer && (slot_is_live(slot) || slot->state == SLOT_DEAD);
-}
-
-/* Pins the page of a node and finds its slot. */
-static inline Buffer
-pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
-{
-	const PageLayout *layout = &reader->state->layout;
-	BlockNumber block = node_block(layout, node);
-	Buffer buffer = reader_pin(reader, block, kind);
-
-	*slot = page_slot(layout, BufferGetPage(buffer), node - block * layout->slots_per_page);
-	return buffer;
-}
-
-/* How many slots of a batch are fetched ahead of the one being measured: more would overtax the CPU's queue of misses. */
-#define SLOTS_AHEAD 8
-
-/* Where a node is: computed once, used to prefetch and to pin. */
-typedef struct NodePlace
-{
-	BlockNumber block;
-	uint32 slot;
-} NodePlace;
-
-/* Starts fetching a slot's head and code. */
-static inline void
-prefetch_slot(PageReader *reader, const NodePlace *place)
-{
-	const PageLayout *layout = &reader->state->layout;
-
-	reader_prefetch_bytes(reader, place->block, layout->slot_start + place->slot * layout->slot_size,
-						  layout->links_offset);
-}
-
-/* Finds out where the nodes of a batch are, and starts fetching the first slots and the buffer descriptors of all. */
-static inline void
-prefetch_batch(PageReader *reader, const NodeId *nodes, int n, NodePlace *places)
-{
-	const PageLayout *layout = &reader->state->layout;
-
-	for (int i = 0; i < n; i++)
-	{
-		places[i].block = node_block(layout, nodes[i]);
-		places[i].slot = nodes[i] - places[i].block * layout->slots_per_page;
-		reader_prefetch_descriptor(reader, places[i].block);
-	}
-	for (int i = 0; i < n && i < SLOTS_AHEAD; i++)
-		prefetch_slot(reader, &places[i]);
-}
-
 static int
 page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
 {
-	PageReader *reader = &page_store(store)->reader;
-	const PageLayout *layout = &reader->state->layout;
-	PageKind kind = layer_kind(layer);
-	NodePlace places[GRAPH_MAX_LINKS];
-	int nfound = 0;
+	int nfound = nodes_measure(&page_store(store)->reader, query, layer, nodes, n, false, out);
 
-	Assert(n <= GRAPH_MAX_LINKS);
-	prefetch_batch(reader, nodes, n, places);
-	for (int i = 0; i < n; i++)
-	{
-		Slot *slot;
-		Buffer buffer;
-
-		if (i + SLOTS_AHEAD < n)
-			prefetch_slot(reader, &places[i + SLOTS_AHEAD]);
-		buffer = reader_pin(reader, places[i].block, kind);
-		slot = page_slot(layout, BufferGetPage(buffer), places[i].slot);
-		if (slot_is_on(slot, layer))
-		{
-			Candidate *candidate = &out[nfound++];
-
-			candidate->node = nodes[i];
-			candidate->generation = slot->generation;
-			candidate->flags = slot->state == SLOT_DEAD ? CANDIDATE_DEAD : 0;
-			candidate->dist = code_distance(query, slot_code(layout, slot), NULL);
-			candidate->bound = 0;
-			if (unlikely(isnan(candidate->dist)))
-				candidate->dist = INFINITY;
-		}
-		reader_unpin(reader, buffer);
-	}
+	if (nfound < n)
+		for (int i = nfound = 0; i < n; i++)
+			if (out[i].node != NODE_NONE)
+				out[nfound++] = out[i];
 	return nfound;
 }
 
@@ -257,15 +168,19 @@ copy_select_code(PageStore *pages, int layer, NodeId node, char *to)
 	return found;
 }
 
+/* How many codes are fetched ahead of the one being copied. */
+#define CODES_AHEAD 8
+
 /* Starts fetching a node's descriptor and code. */
 static inline void
 expect_code(PageReader *reader, NodeId node)
 {
 	const PageLayout *layout = &reader->state->layout;
-	NodePlace place = {node_block(layout, node), node_slot(layout, node)};
+	BlockNumber block = node_block(layout, node);
 
-	reader_prefetch_descriptor(reader, place.block);
-	prefetch_slot(reader, &place);
+	reader_prefetch_descriptor(reader, block);
+	reader_prefetch_bytes(reader, block, layout->slot_start + node_slot(layout, node) * layout->slot_size,
+						  layout->links_offset);
 }
 
 static void
@@ -282,14 +197,14 @@ page_store_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const
 		pages->copies_size = n * size;
 		pages->copies = MemoryContextAllocHuge(GetMemoryChunkContext(pages), pages->copies_size);
 	}
-	for (int i = 0; i < n && i < SLOTS_AHEAD; i++)
+	for (int i = 0; i < n && i < CODES_AHEAD; i++)
 		expect_code(&pages->reader, nodes[i]);
 	for (int i = 0; i < n; i++)
 	{
 		char *copy = pages->copies + i * size;
 
-		if (i + SLOTS_AHEAD < n)
-			expect_code(&pages->reader, nodes[i + SLOTS_AHEAD]);
+		if (i + CODES_AHEAD < n)
+			expect_code(&pages->reader, nodes[i + CODES_AHEAD]);
 		codes[i] = copy_select_code(pages, layer, nodes[i], copy) ? copy : NULL;
 	}
 }
@@ -459,21 +374,24 @@ page_store_open(Relation index, IndexState *state, bool wal)
 void
 page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates, int n)
 {
-	const PageLayout *layout = &reader->state->layout;
-
-	for (int i = 0; i < n; i++)
+	for (int from = 0; from < n; from += GRAPH_MAX_LINKS)
 	{
-		Slot *slot;
-		Buffer buffer = pin_slot(reader, candidates[i].node, PAGE_ELEMENT, &slot);
+		NodeId nodes[GRAPH_MAX_LINKS];
+		Candidate found[GRAPH_MAX_LINKS];
+		int nbatch = Min(n - from, GRAPH_MAX_LINKS);
 
-		/* a slot that was reused since is found out when its element is looked up */
-		code_distance(query, slot_code(layout, slot), &candidates[i].bound);
-		reader_unpin(reader, buffer);
+		for (int i = 0; i < nbatch; i++)
+			nodes[i] = candidates[from + i].node;
+		nodes_measure(reader, query, 0, nodes, nbatch, true, found);
+		/* one that has gone since is found out when its element is looked up */
+		for (int i = 0; i < nbatch; i++)
+			if (found[i].node != NODE_NONE)
+				candidates[from + i].bound = found[i].bound;
 	}
 }
 
 void
-page_store_elements(PageReader *reader, const Candidate *candidates, int n, ElementRef *refs)
+page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate *candidates, int n, ElementRef *refs)
 {
 	const PageLayout *layout = &reader->state->layout;
 
@@ -492,6 +410,7 @@ page_store_elements(PageReader *reader, const Candidate *candidates, int n, Elem
 		if (slot->state == SLOT_SHELL)
 			ItemPointerSetInvalid(&ref->heap_tid);
 		ref->duplicates = *(volatile NodeId *) &slot->next;
+		ref->dist = query == NULL ? candidates[i].dist : code_distance(query, slot_code(layout, slot), NULL);
 		element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, candidates[i].node), &ref->vector_block,
 							 &ref->vector_offset);
 		reader_unpin(reader, buffer);

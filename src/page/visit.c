@@ -1,0 +1,217 @@
+/*
+ * visit.c: measuring a batch of nodes, which is what a search does nearly all the time.
+ *
+ * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache;
+ * a few slots ahead are being fetched while the ones before them are measured.
+ *
+ * Optimistic reads.  To pin and release a page costs as much as to measure a code of it.  A scan does neither: it looks
+ * whether the buffer in which the block was last seen still holds it, reads the slot, and looks again (a sequence lock
+ * made of the buffer's tag, which changes before other bytes are read into the buffer).  Shared buffers are always mapped,
+ * so that reading the wrong bytes does no harm in itself; what was read from a buffer that changed is thrown away, and
+ * the node measured again with a pin.  Not noticed is a buffer that, between the two looks, was taken for another page
+ * and then for the same block again.  An estimate may be wrong then, and a live node look dead, which may cost that one
+ * search a result; but nothing more, because whatever a scan returns is looked up and measured once more under a pin.
+ * Inserts and vacuum, whose changes rest on what they have read, take pins.  So do scans during recovery, which need the
+ * share lock, and those of temporary tables.
+ *
+ * Pages are kept in shared buffers by how often they are pinned, so a node is still pinned now and then.
+ *
+ * Locks: none.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "executor/instrument.h"
+#include "page/page.h"
+#include "storage/buf_internals.h"
+
+/* Nodes measured in one call, while the slots of as many that follow are fetched. */
+#define CHUNK 8
+/* Of so many nodes measured without a pin, one is pinned. */
+#define GLANCES_PER_PIN 256
+#define CACHE_LINE 64
+
+/* Where a node is, or where it was when its block was last seen. */
+typedef struct NodePlace
+{
+	BlockNumber block;
+	BufferDesc *buffer; /* NULL: not known */
+	Slot *slot;
+} NodePlace;
+
+Buffer
+pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
+{
+	const PageLayout *layout = &reader->state->layout;
+	BlockNumber block = node_block(layout, node);
+	Buffer buffer = reader_pin(reader, block, kind);
+
+	*slot = page_slot(layout, BufferGetPage(buffer), node - block * layout->slots_per_page);
+	return buffer;
+}
+
+/* Finds out where a node is, and starts fetching the buffer's descriptor. */
+static inline void
+place_find(const PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
+{
+	const IndexState *state = reader->state;
+	const PageLayout *layout = &state->layout;
+	const BlockHint *hint;
+
+	place->block = node_block(layout, node);
+	hint = &state->hints[place->block & (state->nhints - 1)];
+	if (hint->block == place->block && hint->kind == kind)
+	{
+		place->buffer = GetBufferDescriptor(hint->buffer - 1);
+		place->slot = page_slot(layout, BufferGetPage(hint->buffer), node - place->block * layout->slots_per_page);
+		__builtin_prefetch(place->buffer, 1);
+	}
+	else
+		place->buffer = NULL;
+}
+
+/* Does the buffer hold the block now? */
+static inline bool
+place_holds(const PageReader *reader, const NodePlace *place)
+{
+	const RelLocator *locator = &reader->state->locator;
+
+	return place->buffer != NULL && (pg_atomic_read_u32(&place->buffer->state) & BM_VALID) != 0 &&
+		   BUFFER_TAG_IS(&place->buffer->tag, locator, place->block);
+}
+
+/* Starts fetching the head and the codes of slots [from, from + CHUNK) of n. */
+static inline void
+places_fetch(const PageReader *reader, const NodePlace *places, int from, int n)
+{
+	Size size = reader->state->layout.links_offset;
+
+	for (int i = from; i < n && i < from + CHUNK; i++)
+		if (places[i].buffer != NULL)
+			for (Size at = 0; at < size; at += CACHE_LINE)
+				__builtin_prefetch((char *) places[i].slot + at);
+}
+
+/* What is read of a slot beside its code; false if it is not on the layer. */
+static inline bool
+candidate_read(Candidate *candidate, const Slot *slot, int layer)
+{
+	if (!slot_is_on(slot, layer))
+		return false;
+	candidate->generation = slot->generation;
+	candidate->flags = slot->state == SLOT_DEAD ? CANDIDATE_DEAD : 0;
+	return true;
+}
+
+static inline void
+candidate_set(Candidate *candidate, NodeId node, float dist, float bound)
+{
+	candidate->node = node;
+	candidate->dist = unlikely(isnan(dist)) ? INFINITY : dist;
+	candidate->bound = bound;
+}
+
+static void
+measure_pinned(PageReader *reader, const CodeQuery *query, int layer, NodeId node, bool bounds, Candidate *out)
+{
+	Slot *slot;
+	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+
+	out->node = NODE_NONE;
+	if (candidate_read(out, slot, layer))
+	{
+		float bound = 0;
+		float dist = code_distance(query, slot_code(&reader->state->layout, slot), bounds ? &bound : NULL);
+
+		candidate_set(out, node, dist, bound);
+	}
+	reader_unpin(reader, buffer);
+}
+
+/* Measures a chunk without pins; adds those for which that did not work to `missed`. */
+static void
+measure_chunk(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places, int n,
+			  bool bounds, Candidate *out, int base, int *missed, int *nmissed)
+{
+	const PageLayout *layout = &reader->state->layout;
+	const void *codes[CHUNK];
+	float dist[CHUNK];
+	float bound[CHUNK] = {0};
+	int which[CHUNK];
+	int ncodes = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		out[i].node = NODE_NONE;
+		if (!place_holds(reader, &places[i]))
+		{
+			missed[(*nmissed)++] = base + i;
+			continue;
+		}
+		pg_read_barrier();
+		if (candidate_read(&out[i], places[i].slot, layer))
+		{
+			codes[ncodes] = slot_code(layout, places[i].slot);
+			which[ncodes++] = i;
+		}
+	}
+	code_distances(query, codes, ncodes, dist, bounds ? bound : NULL);
+	pg_read_barrier();
+	for (int i = 0; i < ncodes; i++)
+	{
+		int at = which[i];
+
+		if (likely(place_holds(reader, &places[at])))
+			candidate_set(&out[at], nodes[at], dist[i], bound[i]);
+		else
+			missed[(*nmissed)++] = base + at;
+	}
+}
+
+int
+nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
+			  Candidate *out)
+{
+	NodePlace places[GRAPH_MAX_LINKS];
+	int missed[GRAPH_MAX_LINKS];
+	int nmissed = 0;
+	int nfound = 0;
+
+	Assert(n <= GRAPH_MAX_LINKS);
+	for (int i = 0; i < n; i++)
+		place_find(reader, nodes[i], layer_kind(layer), &places[i]);
+	places_fetch(reader, places, 0, n);
+	for (int from = 0; from < n; from += CHUNK)
+	{
+		int nchunk = Min(CHUNK, n - from);
+
+		places_fetch(reader, places, from + CHUNK, n);
+		if (reader->optimistic)
+			measure_chunk(reader, query, layer, nodes + from, places + from, nchunk, bounds, out + from, from, missed,
+						  &nmissed);
+		else
+			for (int i = from; i < from + nchunk; i++)
+				measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
+	}
+	if (reader->optimistic)
+	{
+		pgBufferUsage.shared_blks_hit += n - nmissed;
+		reader->nglances += n;
+		if (reader->nglances >= GLANCES_PER_PIN)
+		{
+			reader->nglances = 0;
+			reader_pin_counts(reader);
+			measure_pinned(reader, query, layer, nodes[0], bounds, &out[0]);
+		}
+	}
+	/* read together what has to be read from disk */
+	if (nmissed > 1)
+		for (int i = 0; i < nmissed; i++)
+			PrefetchBuffer(reader->index, MAIN_FORKNUM, places[missed[i]].block);
+	for (int i = 0; i < nmissed; i++)
+		measure_pinned(reader, query, layer, nodes[missed[i]], bounds, &out[missed[i]]);
+	for (int i = 0; i < n; i++)
+		nfound += out[i].node != NODE_NONE;
+	return nfound;
+}
