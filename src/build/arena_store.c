@@ -8,10 +8,10 @@
 #include "postgres.h"
 
 #include "build/arena.h"
+#include "graph/memory.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#define CACHE_LINE 64
 #define NO_GENERATION 1
 
 static inline Arena *
@@ -37,8 +37,7 @@ arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *
 		const char *code = arena_code(arena, nodes[i]);
 
 		arena->code_pointers[i] = code;
-		for (Size at = 0; at < code_size; at += CACHE_LINE)
-			__builtin_prefetch(code + at);
+		prefetch_bytes(code, code_size);
 	}
 	code_distances(query, arena->code_pointers, n, arena->distances, NULL);
 	for (int i = 0; i < n; i++)
@@ -56,10 +55,8 @@ static void
 arena_expect(GraphStore *store, NodeId node, int layer)
 {
 	Arena *arena = arena_of(store);
-	const char *links = (const char *) slot_links(arena->layout, arena_slot(arena, node));
 
-	for (Size at = 0; at < GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId); at += CACHE_LINE)
-		__builtin_prefetch(links + at);
+	prefetch_bytes(slot_links(arena->layout, arena_slot(arena, node)), GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
 }
 
 static int

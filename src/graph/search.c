@@ -9,11 +9,18 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "graph/graph.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define FIRST_POOL_SIZE 128
+/*
+ * Candidates expanded together.  All but a few would be expanded one after the other anyway; together their neighbours make
+ * larger batches, over which the waiting for memory is spread.
+ */
+#define BEAM 2
 #define FIRST_DISCARDED_SIZE 1024
 /* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
 #define EXPANDED_ON_THE_WAY 8
@@ -114,6 +121,41 @@ search_at_limit(GraphSearch *search)
 	return memory > search->memory_limit;
 }
 
+/*
+ * Marks the nearest candidates as expanded, up to BEAM, and collects their unvisited neighbours in search->batch.  Returns
+ * how many there are, or -1 if there was nothing to expand.
+ */
+static int
+search_collect(GraphSearch *search)
+{
+	GraphStore *store = search->store;
+	int capacity = GRAPH_CAPACITY(store->m, search->layer);
+	int nexpanded = 0;
+	int nbatch = 0;
+	int at;
+
+	for (at = search->cursor; at < search->npool && nexpanded < BEAM && nbatch + capacity <= GRAPH_MAX_LINKS; at++)
+	{
+		Candidate *candidate = &search->pool[at];
+		NodeId *neighbours = search->batch + nbatch;
+		int n;
+
+		if (candidate->flags & CANDIDATE_EXPANDED)
+			continue;
+		candidate->flags |= CANDIDATE_EXPANDED;
+		nexpanded++;
+		n = store->neighbours(store, candidate->node, search->layer, candidate->generation, neighbours);
+		for (int i = 0; i < n; i++)
+			if (visited_add(&search->visited, neighbours[i]))
+				search->batch[nbatch++] = neighbours[i];
+	}
+	search->cursor = at;
+	/* unless the batch brings nearer ones, the next candidates are expanded next */
+	for (int i = 0; i < BEAM && at + i < search->npool; i++)
+		store->expect(store, search->pool[at + i].node, search->layer);
+	return nexpanded == 0 ? -1 : nbatch;
+}
+
 /* Expands candidates, nearest first, until the whole pool is expanded or a limit is met. */
 static void
 search_run(GraphSearch *search)
@@ -122,31 +164,17 @@ search_run(GraphSearch *search)
 
 	while (search->cursor < search->npool)
 	{
-		Candidate *candidate = &search->pool[search->cursor];
-		int nneighbours;
-		int nbatch = 0;
+		int nbatch;
 		int nfound;
 
-		if (candidate->flags & CANDIDATE_EXPANDED)
-		{
-			search->cursor++;
-			continue;
-		}
 		if (search_at_limit(search))
 		{
 			search->limited = true;
 			return;
 		}
-		candidate->flags |= CANDIDATE_EXPANDED;
-		nneighbours = store->neighbours(store, candidate->node, search->layer, candidate->generation, search->batch);
-		for (int i = 0; i < nneighbours; i++)
-			if (visited_add(&search->visited, search->batch[i]))
-				search->batch[nbatch++] = search->batch[i];
-		if (nbatch == 0)
+		nbatch = search_collect(search);
+		if (nbatch <= 0)
 			continue;
-		/* unless the batch brings a nearer one, the next candidate is expanded next */
-		if (search->cursor + 1 < search->npool)
-			store->expect(store, search->pool[search->cursor + 1].node, search->layer);
 		nfound = store->visit(store, search->query, search->layer, search->batch, nbatch, search->found);
 		search->nvisited += nfound;
 		for (int i = 0; i < nfound; i++)
@@ -196,16 +224,16 @@ int
 graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
 {
 	Candidate *nearest[GRAPH_MAX_RUNNERS_UP];
+	float limit = INFINITY;
 	int found = 0;
 
 	Assert(n <= GRAPH_MAX_RUNNERS_UP);
-	for (int i = 0; i < search->ndiscarded; i++)
+	for (int i = 0; i < search->ndiscarded && n > 0; i++)
 	{
 		Candidate *candidate = &search->discarded[i];
 		int at = found;
 
-		if ((found == n && candidate->dist >= nearest[n - 1]->dist) ||
-			(candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
+		if (candidate->dist >= limit || (candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
 			continue;
 		if (found < n)
 			found++;
@@ -214,6 +242,8 @@ graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
 		for (; at > 0 && nearest[at - 1]->dist > candidate->dist; at--)
 			nearest[at] = nearest[at - 1];
 		nearest[at] = candidate;
+		if (found == n)
+			limit = nearest[n - 1]->dist;
 	}
 	for (int i = 0; i < found; i++)
 	{

@@ -15,12 +15,12 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "graph/memory.h"
 #include "page/page.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 
 #define PINS_PER_READBUFFER 256
-#define CACHE_LINE 64
 
 void
 reader_init(PageReader *reader, Relation index, IndexState *state)
@@ -187,12 +187,6 @@ reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size s
 		BlockHint *hint = reader_hint(reader, block);
 
 		if (hint->block == block)
-		{
-			const char *bytes = (const char *) BufferGetBlock(hint->buffer) + offset;
-			const char *end = bytes + size;
-
-			for (; bytes < end; bytes += CACHE_LINE)
-				__builtin_prefetch(bytes);
-		}
+			prefetch_bytes((const char *) BufferGetBlock(hint->buffer) + offset, size);
 	}
 }

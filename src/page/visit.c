@@ -23,14 +23,14 @@
 #include <math.h>
 
 #include "executor/instrument.h"
+#include "graph/memory.h"
 #include "page/page.h"
 #include "storage/buf_internals.h"
 
 /* Nodes measured in one call, while the slots of as many that follow are fetched. */
-#define CHUNK 8
+#define CHUNK 16
 /* Of so many nodes measured without a pin, one is pinned. */
 #define GLANCES_PER_PIN 256
-#define CACHE_LINE 64
 
 /* Where a node is, or where it was when its block was last seen. */
 typedef struct NodePlace
@@ -89,8 +89,7 @@ places_fetch(const PageReader *reader, const NodePlace *places, int from, int n)
 
 	for (int i = from; i < n && i < from + CHUNK; i++)
 		if (places[i].buffer != NULL)
-			for (Size at = 0; at < size; at += CACHE_LINE)
-				__builtin_prefetch((char *) places[i].slot + at);
+			prefetch_bytes(places[i].slot, size);
 }
 
 /* What is read of a slot beside its code; false if it is not on the layer. */
