@@ -33,6 +33,7 @@ add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeI
 	result->element = element;
 	result->duplicates = duplicates;
 	pairingheap_add(so->measured, &result->heap_node);
+	rows_expect(so, heap_tid);
 }
 
 static TableMeasure *

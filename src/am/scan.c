@@ -130,6 +130,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	reader = &so->pages->reader;
 	reader_init(reader, scan->indexRelation, state);
 	reader->optimistic = !reader->lock && !reader->local;
+	rows_begin(so);
 	return so;
 }
 
@@ -451,6 +452,7 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 		if (so->next_tid < so->ntids)
 		{
 			scan->xs_heaptid = so->tids[so->next_tid++];
+			rows_hand_over(so, &scan->xs_heaptid);
 			scan->xs_recheck = false;
 			scan->xs_recheckorderby = false;
 			return true;

@@ -44,6 +44,22 @@ typedef struct TableMeasure
 	float *vector;
 } TableMeasure;
 
+/* In which buffer a block of the heap was last met. */
+typedef struct RowHint
+{
+	BlockNumber block;
+	Buffer buffer; /* InvalidBuffer: none yet */
+} RowHint;
+
+/* Where rows were met: see rows.c. */
+typedef struct RowHints
+{
+	struct IndexFetchHeapData *fetch; /* the executor's, to hand pages over to; NULL where that is not done */
+	RowHint *hints;                   /* by block; kept from scan to scan */
+	uint32 mask;
+	uint32 nreturned;
+} RowHints;
+
 typedef struct HnswScan
 {
 	IndexScanDesc scan;
@@ -92,8 +108,18 @@ typedef struct HnswScan
 	BufferAccessStrategy sweep_strategy;
 
 	TableMeasure *table;
+	RowHints rows;
 	char *vector_copy;
 } HnswScan;
+
+/* rows.c */
+
+/* To be called when a scan starts. */
+extern void rows_begin(HnswScan *so);
+/* A row may be returned soon. */
+extern void rows_expect(HnswScan *so, ItemPointer tid);
+/* A row is being returned: gives the executor its page, if that is known. */
+extern void rows_hand_over(HnswScan *so, ItemPointer tid);
 
 /* rerank.c */
 

@@ -396,7 +396,12 @@ page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate 
 	const PageLayout *layout = &reader->state->layout;
 
 	for (int i = 0; i < n; i++)
-		reader_prefetch_descriptor(reader, node_block(layout, candidates[i].node));
+	{
+		BlockNumber block = node_block(layout, candidates[i].node);
+
+		reader_prefetch_descriptor(reader, block);
+		reader_prefetch_bytes(reader, block, BLCKSZ - sizeof(PageTail), sizeof(PageTail));
+	}
 	for (int i = 0; i < n; i++)
 	{
 		ElementRef *ref = &refs[i];

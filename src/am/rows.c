@@ -1,0 +1,116 @@
+/*
+ * rows.c: the rows of a scan's results, where the executor finds them soonest.
+ *
+ * For each row that a scan returns, the executor asks for the heap page it is on, which is a lookup in the buffer mapping
+ * table and half a dozen waits for memory, one after the other; ten rows make a fifth of a fast query.  So a scan remembers
+ * in which buffers it last met the blocks of the heap.  As soon as a candidate is measured, which is before it is known
+ * whether it will be returned, descriptor and page are fetched into the CPU's cache; when it is returned, its page is
+ * pinned and left where the heap's own code keeps the page of the row before (IndexFetchHeapData), which then has
+ * nothing to look up.
+ *
+ * What may be relied upon: a wrong memory does no harm, since ReadRecentBuffer() checks it.  Tables of other access
+ * methods and temporary ones are left alone.
+ *
+ * Locks: none.  The page of the last row stays pinned, as it does without this.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "am/scan.h"
+#include "storage/buf_internals.h"
+
+#define MIN_HINTS 1024
+#define MAX_HINTS 32768
+/* Of so many rows one is fetched in the ordinary way, which raises its page's usage count. */
+#define ROWS_PER_READBUFFER 64
+
+void
+rows_begin(HnswScan *so)
+{
+	Relation heap = so->scan->heapRelation;
+	RowHints *rows = &so->rows;
+
+	rows->fetch = NULL;
+	if (heap == NULL || so->scan->xs_heapfetch == NULL || heap->rd_tableam != GetHeapamTableAmRoutine() ||
+		RelationUsesLocalBuffers(heap))
+		return;
+	rows->fetch = (IndexFetchHeapData *) so->scan->xs_heapfetch;
+	if (rows->hints == NULL)
+	{
+		uint32 nhints = MIN_HINTS;
+
+		while (nhints < RelationGetNumberOfBlocks(heap) && nhints < MAX_HINTS)
+			nhints *= 2;
+		rows->hints = MemoryContextAllocZero(so->cxt, nhints * sizeof(RowHint));
+		rows->mask = nhints - 1;
+	}
+}
+
+static inline RowHint *
+row_hint(RowHints *rows, ItemPointer tid)
+{
+	return &rows->hints[ItemPointerGetBlockNumberNoCheck(tid) & rows->mask];
+}
+
+/* Does the hint speak of the row's block?  Its buffer is 0, which is none, in a hint never set. */
+static inline bool
+hint_is_for(const RowHint *hint, ItemPointer tid)
+{
+	return hint->buffer != InvalidBuffer && hint->block == ItemPointerGetBlockNumberNoCheck(tid);
+}
+
+void
+rows_expect(HnswScan *so, ItemPointer tid)
+{
+	RowHints *rows = &so->rows;
+	RowHint *hint;
+
+	if (rows->fetch == NULL || !ItemPointerIsValid(tid))
+		return;
+	hint = row_hint(rows, tid);
+	if (hint_is_for(hint, tid))
+	{
+		char *page = (char *) BufferGetBlock(hint->buffer);
+		Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
+
+		__builtin_prefetch(GetBufferDescriptor(hint->buffer - 1), 1);
+		__builtin_prefetch(page);
+		__builtin_prefetch(page + Min(item, BLCKSZ - 1));
+	}
+}
+
+void
+rows_hand_over(HnswScan *so, ItemPointer tid)
+{
+	RowHints *rows = &so->rows;
+	Relation heap = so->scan->heapRelation;
+	RowHint *hint;
+	BlockNumber block;
+
+	if (rows->fetch == NULL)
+		return;
+	if (BufferIsValid(rows->fetch->xs_cbuf))
+	{
+		/* the row before: remember where it was */
+		ItemPointerData last;
+
+		block = BufferGetBlockNumber(rows->fetch->xs_cbuf);
+		if (block == ItemPointerGetBlockNumber(tid))
+			return;
+		ItemPointerSet(&last, block, FirstOffsetNumber);
+		hint = row_hint(rows, &last);
+		hint->block = block;
+		hint->buffer = rows->fetch->xs_cbuf;
+	}
+	hint = row_hint(rows, tid);
+	if (!hint_is_for(hint, tid) || ++rows->nreturned % ROWS_PER_READBUFFER == 0)
+		return;
+	if (ReadRecentBuffer(RELATION_LOCATOR(heap), MAIN_FORKNUM, hint->block, hint->buffer))
+	{
+		if (BufferIsValid(rows->fetch->xs_cbuf))
+			ReleaseBuffer(rows->fetch->xs_cbuf);
+		rows->fetch->xs_cbuf = hint->buffer;
+		/* as the heap does on the page of another row */
+		heap_page_prune_opt(heap, hint->buffer);
+	}
+}
