@@ -55,6 +55,8 @@ graph_select_create(GraphStore *store, int max_candidates)
 	select->rejected = palloc(max_candidates * sizeof(NodeId));
 	return select;
 }
+/* Neighbours already chosen that a candidate is held against at once: most candidates pass, and one by one is slow. */
+#define BATCH 8
 
 /*
  * The selection proper: `codes[i]` is the code of candidates[i], or NULL when it is gone.  The first nchosen are chosen
@@ -78,8 +80,15 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 		{
 			CodeQuery *query = coder_query_code(coder, select->query_memory, codes[i], select->scratch);
 
-			for (int j = 0; j < nchosen && keep; j++)
-				keep = alpha * code_distance(query, select->chosen_codes[j], NULL) > candidates[i].dist;
+			for (int from = 0; from < nchosen && keep; from += BATCH)
+			{
+				float dist[BATCH];
+				int nbatch = Min(BATCH, nchosen - from);
+
+				code_distances(query, select->chosen_codes + from, nbatch, dist, NULL);
+				for (int j = 0; j < nbatch; j++)
+					keep &= alpha * dist[j] > candidates[i].dist;
+			}
 		}
 		if (keep)
 		{
