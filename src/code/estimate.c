@@ -270,6 +270,13 @@ signs_distances(const CodeQuery *query, const void *const *codes, int n, float *
 	}
 }
 
+/* Two codes of 4 bits, as they are packed. */
+static int32_t
+dot_packed_codes(const uint8_t *code, const int8_t *other, size_t n)
+{
+	return distance->dot_u4_u4(code, (const uint8_t *) other, n);
+}
+
 static CodeDot
 levels_dot(int bits)
 {
@@ -322,12 +329,23 @@ rotated_query_code(const Coder *coder, CodeQuery *query, const void *code, void 
 		query->offset = 1.0f - 2.0f * factors.error / (float) n;
 		return;
 	}
-	if (bits < 8)
-	{
-		code_loops()->unpack(levels, scratch, bits, n);
-		levels = scratch;
-	}
-	sum = code_loops()->center_levels(levels, query->data, bits, n);
 	query->scale = bits == 8 ? factors.rescale : 0.5f * factors.rescale;
+	if (bits == 4)
+	{
+		/* most codes are met in this form, by neighbour selection: it has a kernel that takes both as they are */
+		memcpy(query->data, levels, n / 2);
+		query->dot = dot_packed_codes;
+		memset(scratch, 1, n);
+		sum = 2 * distance->dot_u4(levels, scratch, n) - 15 * (int32_t) n;
+	}
+	else
+	{
+		if (bits < 8)
+		{
+			code_loops()->unpack(levels, scratch, bits, n);
+			levels = scratch;
+		}
+		sum = code_loops()->center_levels(levels, query->data, bits, n);
+	}
 	query->offset = code_clamp(-(double) rotated_center(bits) * sum * query->scale);
 }

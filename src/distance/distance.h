@@ -60,6 +60,8 @@ typedef struct DistanceKernels
 	int32_t (*dot_u8)(const uint8_t *code, const int8_t *q, size_t n);
 	int32_t (*dot_u4)(const uint8_t *code, const int8_t *q, size_t n);
 	int32_t (*dot_u2)(const uint8_t *code, const int8_t *q, size_t n);
+	/* two packed codes of 4 bits: sum code[i] * (2 * other[i] - 15), as dot_u4 with such a q */
+	int32_t (*dot_u4_u4)(const uint8_t *code, const uint8_t *other, size_t n);
 
 	/*
 	 * One bit a dimension against bit planes of an unsigned query: sum over p < nplanes of

@@ -296,6 +296,37 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 	return sum_ints(sum);
 }
 
+/* Sums of 16 bits of what four bits of each byte of two codes give, those of `b` as 2 u - 15. */
+static inline __m256i
+packed_pair(__m256i a, __m256i b, int shift)
+{
+	const __m256i table =
+		_mm256_broadcastsi128_si256(_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
+	__m256i nibble = _mm256_set1_epi8(0x0F);
+
+	a = _mm256_and_si256(_mm256_srli_epi16(a, shift), nibble);
+	b = _mm256_and_si256(_mm256_srli_epi16(b, shift), nibble);
+	return _mm256_maddubs_epi16(a, _mm256_shuffle_epi8(table, b));
+}
+
+static int32_t
+dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
+{
+	size_t width = n / 2;
+	__m256i ones = _mm256_set1_epi16(1);
+	__m256i sum = _mm256_setzero_si256();
+
+	for (size_t j = 0; j < width; j += BYTES)
+	{
+		__m256i a = load_bytes(code + j, width - j);
+		__m256i b = load_bytes(other + j, width - j);
+		__m256i part = _mm256_add_epi16(packed_pair(a, b, 0), packed_pair(a, b, 4));
+
+		sum = _mm256_add_epi32(sum, _mm256_madd_epi16(part, ones));
+	}
+	return sum_ints(sum);
+}
+
 static int32_t
 dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 {

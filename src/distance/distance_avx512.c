@@ -268,6 +268,52 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 	return sum4_int(s0, s1, s2, s3);
 }
 
+/* 2 u - 15 for the low four bits u of each byte. */
+static inline __m512i
+u4_centered(__m512i nibbles)
+{
+	const __m512i table =
+		_mm512_broadcast_i32x4(_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
+
+	return _mm512_shuffle_epi8(table, nibbles);
+}
+
+/* 64 bytes of two codes: 128 dimensions. */
+static inline void
+u4_pair_step(__m512i *low, __m512i *high, __m512i a, __m512i b)
+{
+	__m512i nibble = _mm512_set1_epi8(0x0F);
+
+	*low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(a, nibble), u4_centered(_mm512_and_si512(b, nibble)));
+	*high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(_mm512_srli_epi16(a, 4), nibble),
+								u4_centered(_mm512_and_si512(_mm512_srli_epi16(b, 4), nibble)));
+}
+
+static int32_t
+dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
+{
+	size_t width = n / 2;
+	__m512i s0 = _mm512_setzero_si512();
+	__m512i s1 = s0;
+	__m512i s2 = s0;
+	__m512i s3 = s0;
+	size_t j = 0;
+
+	for (; j + 128 <= width; j += 128)
+	{
+		u4_pair_step(&s0, &s1, _mm512_loadu_si512(code + j), _mm512_loadu_si512(other + j));
+		u4_pair_step(&s2, &s3, _mm512_loadu_si512(code + j + 64), _mm512_loadu_si512(other + j + 64));
+	}
+	if (j + 64 <= width)
+	{
+		u4_pair_step(&s0, &s1, _mm512_loadu_si512(code + j), _mm512_loadu_si512(other + j));
+		j += 64;
+	}
+	if (j < width)
+		u4_pair_step(&s2, &s3, load_bytes(code + j, mask64(width - j)), load_bytes(other + j, mask64(width - j)));
+	return sum4_int(s0, s1, s2, s3);
+}
+
 static int32_t
 dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 {

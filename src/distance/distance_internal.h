@@ -36,6 +36,7 @@
 		.dot_u8 = dot_u8,                              \
 		.dot_u4 = dot_u4,                              \
 		.dot_u2 = dot_u2,                              \
+		.dot_u4_u4 = dot_u4_u4,                        \
 		.dot_planes = dot_planes,                      \
 		.l1_u8 = l1_u8,                                \
 		.hadamard_f32 = hadamard_f32,                  \

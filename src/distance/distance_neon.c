@@ -261,6 +261,27 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 }
 
 static int32_t
+dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
+{
+	static const int8_t centered[16] = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
+	size_t width = n / 2;
+	int8x16_t table = vld1q_s8(centered);
+	uint8x16_t mask = vdupq_n_u8(0x0F);
+	int32x4_t s0 = vdupq_n_s32(0);
+	int32x4_t s1 = s0;
+
+	for (size_t j = 0; j < width; j += BYTES)
+	{
+		uint8x16_t a = load_bytes(code + j, width - j);
+		uint8x16_t b = load_bytes(other + j, width - j);
+
+		s0 = small_step(s0, vandq_u8(a, mask), vqtbl1q_s8(table, vandq_u8(b, mask)));
+		s1 = small_step(s1, vshrq_n_u8(a, 4), vqtbl1q_s8(table, vshrq_n_u8(b, 4)));
+	}
+	return vaddvq_s32(vaddq_s32(s0, s1));
+}
+
+static int32_t
 dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 {
 	size_t width = n / 4;

@@ -134,6 +134,19 @@ dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 	return dot_packed(code, q, n, 2);
 }
 
+static int32_t
+dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t j = 0; j < n / 2; j++)
+	{
+		sum += (code[j] & 0x0F) * (2 * (other[j] & 0x0F) - 15);
+		sum += (code[j] >> 4) * (2 * (other[j] >> 4) - 15);
+	}
+	return sum;
+}
+
 #include "distance/distance_words.inc.h"
 
 static float

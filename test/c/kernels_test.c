@@ -353,6 +353,25 @@ test_dots(const DistanceKernels *k, size_t n, size_t off)
 }
 
 static void
+test_code_pairs(const DistanceKernels *k, size_t n, size_t off)
+{
+	uint8_t *code = place(0, n / 2, off);
+	uint8_t *other = place(1, n / 2, off / 2);
+	int64_t sum = 0;
+
+	fill_bytes(code, n / 2);
+	fill_bytes(other, n / 2);
+	for (size_t j = 0; j < n / 2; j++)
+		sum += (code[j] & 15) * (2 * (other[j] & 15) - 15) + (code[j] >> 4) * (2 * (other[j] >> 4) - 15);
+	CHECK(k->dot_u4_u4(code, other, n) == sum, "%s n %zu off %zu", k->name, n, off);
+	memset(code, 255, n / 2);
+	memset(other, 255, n / 2);
+	CHECK(k->dot_u4_u4(code, other, n) == (int32_t) n * 15 * 15, "%s n %zu", k->name, n);
+	memset(other, 0, n / 2);
+	CHECK(k->dot_u4_u4(code, other, n) == -(int32_t) n * 15 * 15, "%s n %zu", k->name, n);
+}
+
+static void
 test_planes(const DistanceKernels *k, size_t n, size_t off)
 {
 	size_t bytes = n / 8;
@@ -431,6 +450,7 @@ test_length(const DistanceKernels *k, size_t n, size_t off)
 	if (n % 16 == 0 && n > 0)
 	{
 		test_dots(k, n, off);
+		test_code_pairs(k, n, off);
 		test_planes(k, n, off);
 	}
 }
