@@ -28,13 +28,13 @@ typedef RelFileNode RelLocator;
 
 /* Does a buffer's descriptor say that it holds this block of a relation's main fork?  Asked without its lock. */
 #if PG_VERSION_NUM >= 160000
-#define BUFFER_TAG_IS(tag, locator, block)                                                                            \
-	((tag)->blockNum == (block) && (tag)->relNumber == (locator)->relNumber && (tag)->dbOid == (locator)->dbOid &&    \
+#define BUFFER_TAG_IS(tag, locator, block)                                                                         \
+	((tag)->blockNum == (block) && (tag)->relNumber == (locator)->relNumber && (tag)->dbOid == (locator)->dbOid && \
 	 (tag)->spcOid == (locator)->spcOid && (tag)->forkNum == MAIN_FORKNUM)
 #else
-#define BUFFER_TAG_IS(tag, locator, block)                                                                 \
-	((tag)->blockNum == (block) && (tag)->rnode.relNode == (locator)->relNode &&                           \
-	 (tag)->rnode.dbNode == (locator)->dbNode && (tag)->rnode.spcNode == (locator)->spcNode &&             \
+#define BUFFER_TAG_IS(tag, locator, block)                                                     \
+	((tag)->blockNum == (block) && (tag)->rnode.relNode == (locator)->relNode &&               \
+	 (tag)->rnode.dbNode == (locator)->dbNode && (tag)->rnode.spcNode == (locator)->spcNode && \
 	 (tag)->forkNum == MAIN_FORKNUM)
 #endif
 

@@ -82,7 +82,7 @@ arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *st
 	arena->area = area;
 	arena->chunks = palloc0(shared->max_chunks * sizeof(char *));
 	arena->layout = &state->layout;
-	arena->chunk_size = ARENA_CHUNK_PAGES * (BLCKSZ + (Size) state->layout.slots_per_page * shared->side_size);
+	arena->chunk_size = ARENA_CHUNK_PAGES * (BLCKSZ + (Size) state->layout.slots_per_page * (shared->side_size + 1));
 	arena->cxt = CurrentMemoryContext;
 	reader_init(&arena->reader, index, state);
 	arena_store_init(arena, state, coder);

@@ -144,4 +144,16 @@ arena_code(Arena *arena, NodeId node)
 			   side_size;
 }
 
+/* How many of a node's neighbours were selected together: a byte behind a chunk's pages and codes. */
+static inline uint8 *
+arena_selected(Arena *arena, NodeId node)
+{
+	uint32 slots = arena->layout->slots_per_page;
+	uint32 number = arena->page_of_block[node_block(arena->layout, node)];
+
+	return (uint8 *) arena_chunk(arena, number / ARENA_CHUNK_PAGES) +
+		   ARENA_CHUNK_PAGES * (BLCKSZ + (Size) slots * arena->shared->side_size) +
+		   (Size) (number % ARENA_CHUNK_PAGES) * slots + node_slot(arena->layout, node);
+}
+
 #endif /* HNSWC_ARENA_H */

@@ -56,7 +56,8 @@ arena_expect(GraphStore *store, NodeId node, int layer)
 {
 	Arena *arena = arena_of(store);
 
-	prefetch_bytes(slot_links(arena->layout, arena_slot(arena, node)), GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
+	prefetch_bytes(slot_links(arena->layout, arena_slot(arena, node)),
+				   GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
 }
 
 static int
@@ -145,6 +146,7 @@ arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, in
 	if (arena->shared->side_size > 0)
 		memcpy(arena_code(arena, node), arena->side_code, arena->shared->side_size);
 	memcpy(slot_links(layout, slot), links, n * sizeof(NodeId));
+	*arena_selected(arena, node) = store->fill ? 0 : (uint8) n;
 	slot->state = SLOT_LIVE;
 	/* complete before anybody can come across its address */
 	pg_write_barrier();
@@ -181,6 +183,12 @@ arena_relink(GraphStore *store, NodeId node, int layer, const NodeId *expected, 
 		store_links(links, wanted, nwanted, nexpected);
 	SpinLockRelease(lock);
 	return same;
+}
+
+static uint8 *
+arena_store_selected(GraphStore *store, NodeId node, int layer)
+{
+	return arena_selected(arena_of(store), node);
 }
 
 static bool
@@ -270,6 +278,7 @@ arena_store_init(Arena *arena, IndexState *state, const Coder *coder)
 	store->create = arena_create;
 	store->absorb = arena_absorb;
 	store->relink = arena_relink;
+	store->selected = arena_store_selected;
 	arena->code_pointers = palloc(GRAPH_MAX_LINKS * sizeof(void *));
 	arena->distances = palloc(GRAPH_MAX_LINKS * sizeof(float));
 	arena->vector_copy = palloc(Max(state->layout.vector_size, 1));

@@ -53,6 +53,9 @@ typedef struct Candidate
 
 #define CANDIDATE_TAKEN 0x0004 /* discarded, but used by the caller already */
 
+/* selected before, together with the others so marked: none of them rejects another */
+#define CANDIDATE_SELECTED 0x0008
+
 /* The generation to ask for when any will do. */
 #define GENERATION_ANY (-1)
 
@@ -93,6 +96,12 @@ struct GraphStore
 	/* Replaces the node's list by `wanted` if it still is `expected`; a node that is gone counts as done. */
 	bool (*relink)(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected,
 				   const NodeId *wanted, int nwanted);
+	/*
+	 * Where is kept how many of the first neighbours of a list were selected together, so that none rejects another: they
+	 * need not be measured against each other again.  Written without a lock, and so a hint: where it is wrong, a
+	 * neighbour stays that would have been rejected.  NULL where it is not kept.
+	 */
+	uint8 *(*selected)(GraphStore *store, NodeId node, int layer);
 };
 
 /*
@@ -157,7 +166,9 @@ typedef struct GraphSelect
 	const void **codes;
 	const void **sorted_codes;
 	const void **chosen_codes;
+	const void **fresh_codes; /* of those chosen now, which may reject one that was selected before */
 	NodeId *rejected;
+	int nselected; /* result: how many of the chosen were selected; the rest fills up */
 } GraphSelect;
 
 extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
@@ -170,13 +181,20 @@ extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
  */
 extern int graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen);
 
-/*
- * Selects from a set of nodes around the base, which is given as a code of select_coder.  The first nkept are chosen
- * without being asked, and reject others; the rest may hold the base itself and repeat nodes.  Dead ones are the caller's
- * to leave out.
- */
-extern int graph_select_around(GraphSelect *select, int layer, NodeId base, const void *base_code, const NodeId *nodes,
-							   int n, int nkept, int limit, NodeId *chosen);
+/* A node whose neighbours are selected anew, and what from. */
+typedef struct SelectAround
+{
+	NodeId base;
+	const void *code; /* its code of select_coder */
+	int layer;
+	const NodeId *nodes; /* may hold the base itself and repeat nodes; dead ones are the caller's to leave out */
+	int n;
+	int nkept;     /* the first are chosen without being asked, and reject others */
+	int nselected; /* or: the first were selected around this base before, and do not reject each other */
+	int limit;
+} SelectAround;
+
+extern int graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *chosen);
 
 /* insert.c */
 

@@ -39,6 +39,49 @@ graph_random_layer(int m)
 	return Min(layer, GRAPH_MAX_LAYER);
 }
 
+/* A list of neighbours that is being changed. */
+typedef struct BackLink
+{
+	NodeId node;
+	int layer;
+	NodeId created;
+	bool force;
+	NodeId old[GRAPH_MAX_LINKS + 1];
+	int nold;
+	int nselected; /* see GraphStore.selected; of the old list, then of the new one */
+	NodeId wanted[GRAPH_MAX_LINKS + 1];
+	int nwanted;
+	bool linked;
+} BackLink;
+
+/* The list is full: selects anew from what it had and the new node.  False if the node is gone. */
+static bool
+back_link_select(GraphInsert *insert, BackLink *link, int capacity)
+{
+	GraphStore *store = insert->store;
+	SelectAround around = {.base = link->node, .layer = link->layer, .nodes = link->old, .n = link->nold + 1};
+
+	store->codes(store, link->layer, &link->node, 1, &around.code);
+	if (around.code == NULL)
+		return false;
+	around.nselected = link->nselected;
+	around.limit = capacity;
+	link->nwanted = graph_select_around(insert->select, &around, link->wanted);
+	link->nselected = insert->select->nselected;
+	link->linked = false;
+	for (int i = 0; i < link->nwanted; i++)
+		link->linked |= link->wanted[i] == link->created;
+	if (!link->linked && link->force)
+	{
+		if (link->nwanted == capacity)
+			link->nwanted--;
+		link->nselected = Min(link->nselected, link->nwanted);
+		link->wanted[link->nwanted++] = link->created;
+		link->linked = true;
+	}
+	return true;
+}
+
 /*
  * Adds a link from `node` to the new node.  When the list is full it is selected anew from what it had and the new one.
  * With `force` the new node gets in whatever the selection says.  Returns whether `node` links to it now.
@@ -48,46 +91,31 @@ insert_back_link(GraphInsert *insert, int layer, NodeId node, NodeId created, bo
 {
 	GraphStore *store = insert->store;
 	int capacity = GRAPH_CAPACITY(store->m, layer);
-	NodeId old[GRAPH_MAX_LINKS + 1];
-	NodeId wanted[GRAPH_MAX_LINKS + 1];
-	bool linked;
+	BackLink link = {.node = node, .layer = layer, .created = created, .force = force};
+	uint8 *selected = store->selected ? store->selected(store, node, layer) : NULL;
 
 	for (;;)
 	{
-		int nold = store->neighbours(store, node, layer, GENERATION_ANY, old);
-		int nwanted;
-
-		for (int i = 0; i < nold; i++)
-			if (old[i] == created)
+		link.nselected = selected ? *(volatile uint8 *) selected : 0;
+		link.nold = store->neighbours(store, node, layer, GENERATION_ANY, link.old);
+		for (int i = 0; i < link.nold; i++)
+			if (link.old[i] == created)
 				return true;
-		linked = true;
-		old[nold] = created;
-		if (nold < capacity)
+		link.old[link.nold] = created;
+		if (link.nold < capacity)
 		{
-			memcpy(wanted, old, (nold + 1) * sizeof(NodeId));
-			nwanted = nold + 1;
+			memcpy(link.wanted, link.old, (link.nold + 1) * sizeof(NodeId));
+			link.nwanted = link.nold + 1;
+			link.linked = true;
 		}
-		else
+		else if (!back_link_select(insert, &link, capacity))
+			return false;
+		if (store->relink(store, node, layer, link.old, link.nold, link.wanted, link.nwanted))
 		{
-			const void *code;
-
-			store->codes(store, layer, &node, 1, &code);
-			if (code == NULL)
-				return false;
-			nwanted = graph_select_around(insert->select, layer, node, code, old, nold + 1, 0, capacity, wanted);
-			linked = false;
-			for (int i = 0; i < nwanted; i++)
-				linked |= wanted[i] == created;
-			if (!linked && force)
-			{
-				if (nwanted == capacity)
-					nwanted--;
-				wanted[nwanted++] = created;
-				linked = true;
-			}
+			if (selected && link.nold == capacity)
+				*selected = (uint8) link.nselected;
+			return link.linked;
 		}
-		if (store->relink(store, node, layer, old, nold, wanted, nwanted))
-			return linked;
 		CHECK_FOR_INTERRUPTS();
 	}
 }

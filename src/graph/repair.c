@@ -92,6 +92,7 @@ graph_repair_node(GraphRepair *repair, NodeId node, int layer)
 	for (;;)
 	{
 		int nold = store->neighbours(store, node, layer, GENERATION_ANY, old);
+		SelectAround around;
 		int nwanted;
 		const void *code;
 
@@ -101,8 +102,14 @@ graph_repair_node(GraphRepair *repair, NodeId node, int layer)
 		if (code == NULL)
 			return false;
 		/* no more than before: lists that grow with every vacuum would make searches slower and slower */
-		nwanted = graph_select_around(repair->select, layer, node, code, repair->nodes, repair->nnodes, repair->nkept,
-									  Min(Max(nold, store->m), capacity), wanted);
+		around = (SelectAround){.base = node,
+								.code = code,
+								.layer = layer,
+								.nodes = repair->nodes,
+								.n = repair->nnodes,
+								.nkept = repair->nkept};
+		around.limit = Min(Max(nold, store->m), capacity);
+		nwanted = graph_select_around(repair->select, &around, wanted);
 		repair->poor = repair->nnodes < capacity / 2;
 		if (store->relink(store, node, layer, old, nold, wanted, nwanted))
 			return true;

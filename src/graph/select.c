@@ -52,52 +52,68 @@ graph_select_create(GraphStore *store, int max_candidates)
 	select->codes = palloc(max_candidates * sizeof(void *));
 	select->sorted_codes = palloc(max_candidates * sizeof(void *));
 	select->chosen_codes = palloc(max_candidates * sizeof(void *));
+	select->fresh_codes = palloc(max_candidates * sizeof(void *));
 	select->rejected = palloc(max_candidates * sizeof(NodeId));
 	return select;
 }
+
 /* Neighbours already chosen that a candidate is held against at once: most candidates pass, and one by one is slow. */
 #define BATCH 8
 
+/* Is a candidate farther from all these than from the base, by the factor alpha? */
+static bool
+passes(GraphSelect *select, float dist, const void *code, const void **others, int n)
+{
+	const GraphStore *store = select->store;
+	CodeQuery *query;
+	bool pass = true;
+
+	if (n == 0)
+		return true;
+	query = coder_query_code(store->select_coder, select->query_memory, code, select->scratch);
+	for (int from = 0; from < n && pass; from += BATCH)
+	{
+		float between[BATCH];
+		int nbatch = Min(BATCH, n - from);
+
+		code_distances(query, others + from, nbatch, between, NULL);
+		for (int i = 0; i < nbatch; i++)
+			pass &= store->alpha * between[i] > dist;
+	}
+	return pass;
+}
+
 /*
  * The selection proper: `codes[i]` is the code of candidates[i], or NULL when it is gone.  The first nchosen are chosen
- * already.
+ * already.  Of two candidates that were selected together before neither rejects the other, so that those are held
+ * against the others only: a list which one node joined costs a row of the matrix of distances and not all of it.
  */
 static int
 select_from(GraphSelect *select, const Candidate *candidates, const void **codes, int n, int nchosen, int limit,
 			NodeId *chosen)
 {
-	const Coder *coder = select->store->select_coder;
-	double alpha = select->store->alpha;
+	int nfresh = nchosen;
 	int nrejected = 0;
 
+	memcpy(select->fresh_codes, select->chosen_codes, nchosen * sizeof(void *));
 	for (int i = 0; i < n && nchosen < limit; i++)
 	{
-		bool keep = true;
+		bool before = (candidates[i].flags & CANDIDATE_SELECTED) != 0;
 
 		if (codes[i] == NULL)
 			continue;
-		if (nchosen > 0)
+		if (!passes(select, candidates[i].dist, codes[i], before ? select->fresh_codes : select->chosen_codes,
+					before ? nfresh : nchosen))
 		{
-			CodeQuery *query = coder_query_code(coder, select->query_memory, codes[i], select->scratch);
-
-			for (int from = 0; from < nchosen && keep; from += BATCH)
-			{
-				float dist[BATCH];
-				int nbatch = Min(BATCH, nchosen - from);
-
-				code_distances(query, select->chosen_codes + from, nbatch, dist, NULL);
-				for (int j = 0; j < nbatch; j++)
-					keep &= alpha * dist[j] > candidates[i].dist;
-			}
-		}
-		if (keep)
-		{
-			select->chosen_codes[nchosen] = codes[i];
-			chosen[nchosen++] = candidates[i].node;
-		}
-		else
 			select->rejected[nrejected++] = candidates[i].node;
+			continue;
+		}
+		if (!before)
+			select->fresh_codes[nfresh++] = codes[i];
+		select->chosen_codes[nchosen] = codes[i];
+		chosen[nchosen++] = candidates[i].node;
 	}
+	select->nselected = nchosen;
 	for (int i = 0; select->store->fill && i < nrejected && nchosen < limit; i++)
 		chosen[nchosen++] = select->rejected[i];
 	return nchosen;
@@ -127,8 +143,7 @@ candidate_compare(const void *a, const void *b)
 }
 
 int
-graph_select_around(GraphSelect *select, int layer, NodeId base, const void *base_code, const NodeId *nodes, int n,
-					int nkept, int limit, NodeId *chosen)
+graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *chosen)
 {
 	GraphStore *store = select->store;
 	CodeQuery *query;
@@ -136,19 +151,20 @@ graph_select_around(GraphSelect *select, int layer, NodeId base, const void *bas
 	int nsorted = 0;
 	int nchosen = 0;
 
-	Assert(n <= select->size);
-	query = coder_query_code(store->select_coder, select->query_memory, base_code, select->scratch);
-	store->codes(store, layer, nodes, n, select->codes);
-	for (int i = 0; i < n; i++)
+	Assert(around->n <= select->size);
+	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
+	store->codes(store, around->layer, around->nodes, around->n, select->codes);
+	for (int i = 0; i < around->n; i++)
 	{
 		Candidate *candidate = &select->candidates[nfound];
 
-		if (nodes[i] == base || select->codes[i] == NULL)
+		if (around->nodes[i] == around->base || select->codes[i] == NULL)
 			continue;
-		candidate->node = nodes[i];
+		candidate->node = around->nodes[i];
 		candidate->dist = code_distance(query, select->codes[i], NULL);
 		/* generation is of no use here: until the codes are sorted too it says where the code is */
 		candidate->generation = (uint16) i;
+		candidate->flags = i < around->nselected ? CANDIDATE_SELECTED : 0;
 		nfound++;
 	}
 	qsort(select->candidates, nfound, sizeof(Candidate), candidate_compare);
@@ -156,7 +172,7 @@ graph_select_around(GraphSelect *select, int layer, NodeId base, const void *bas
 	{
 		Candidate *candidate = &select->candidates[i];
 
-		if (candidate->generation < nkept)
+		if (candidate->generation < around->nkept)
 		{
 			/* nearest first, as they are the most likely to reject others */
 			select->chosen_codes[nchosen] = select->codes[candidate->generation];
@@ -168,5 +184,5 @@ graph_select_around(GraphSelect *select, int layer, NodeId base, const void *bas
 			select->candidates[nsorted++] = *candidate;
 		}
 	}
-	return select_from(select, select->candidates, select->sorted_codes, nsorted, nchosen, limit, chosen);
+	return select_from(select, select->candidates, select->sorted_codes, nsorted, nchosen, around->limit, chosen);
 }

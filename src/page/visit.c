@@ -130,8 +130,8 @@ measure_pinned(PageReader *reader, const CodeQuery *query, int layer, NodeId nod
 
 /* Measures a chunk without pins; adds those for which that did not work to `missed`. */
 static void
-measure_chunk(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places, int n,
-			  bool bounds, Candidate *out, int base, int *missed, int *nmissed)
+measure_chunk(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
+			  int n, bool bounds, Candidate *out, int base, int *missed, int *nmissed)
 {
 	const PageLayout *layout = &reader->state->layout;
 	const void *codes[CHUNK];
