@@ -129,7 +129,6 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	so->scan = scan;
 	reader = &so->pages->reader;
 	reader_init(reader, scan->indexRelation, state);
-	reader->optimistic = !reader->lock && !reader->local;
 	rows_begin(so);
 	return so;
 }

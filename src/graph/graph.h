@@ -93,6 +93,11 @@ struct GraphStore
 	NodeId (*create)(GraphStore *store, int layer, NodeId below, const NodeId *links, int n);
 	/* Hangs the element being inserted on `node` as a duplicate, if both are equal in all that the index stores. */
 	bool (*absorb)(GraphStore *store, NodeId node, int generation);
+	/*
+	 * Leaves out of a set of nodes those that are not alive now, and returns how many are left.  What visit() says is as
+	 * it was read, perhaps without care; what is linked to has to be certain.  NULL where nothing is ever removed.
+	 */
+	int (*confirm)(GraphStore *store, int layer, NodeId *nodes, int n);
 	/* Replaces the node's list by `wanted` if it still is `expected`; a node that is gone counts as done. */
 	bool (*relink)(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected,
 				   const NodeId *wanted, int nwanted);

@@ -145,6 +145,18 @@ insert_live_candidates(GraphSearch *search)
 	return n;
 }
 
+/* Selects the new node's neighbours on a layer from the first n candidates of the search's pool; returns how many. */
+static int
+insert_select(GraphInsert *insert, int layer, int n)
+{
+	GraphStore *store = insert->store;
+	NodeId *links = insert->links[layer];
+
+	n = graph_select(insert->select, layer, insert->search->pool, n, store->m, links);
+	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
+	return insert->nlinks[layer];
+}
+
 /*
  * Is the new element equal to one of the found?  Equal codes have equal estimates, so only those that are as far as the
  * element's own code is from it need a look.
@@ -179,6 +191,40 @@ insert_entry_element(GraphStore *store)
 }
 
 /*
+ * Searches a layer from a node and selects the new node's neighbours there.  Returns the nearest node found, dead or
+ * alive.  *absorbed: see insert_find_links().
+ */
+static NodeId
+insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, NodeId from,
+					bool *absorbed)
+{
+	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
+	NodeId nearest;
+	int n;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		graph_search_layer(search, query, layer, insert->ef_construction, from);
+		if (layer == 0 && search->nlive == 0)
+		{
+			/* the descent may have ended among removed nodes that lead nowhere, but a live entry point is always found */
+			from = insert_entry_element(store);
+			if (from == NODE_NONE)
+				return NODE_NONE;
+			graph_search_layer(search, query, layer, insert->ef_construction, from);
+		}
+		nearest = search->npool > 0 ? search->pool[0].node : from;
+		n = insert_live_candidates(search);
+		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
+			return nearest;
+		/* if all that were selected have died meanwhile, the next search knows */
+	} while (n > 0 && insert_select(insert, layer, n) == 0);
+	return nearest;
+}
+
+/*
  * Searches all layers from min(layer, top) down and selects the element's neighbours on each.  False if there is nothing
  * to link to: the graph is empty, or all of it that can be reached from the entry point is removed.  *absorbed tells
  * that the element was hung on an equal one, which ends the matter; NULL: do not try.
@@ -187,31 +233,16 @@ static bool
 insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, bool *absorbed)
 {
 	GraphStore *store = insert->store;
-	GraphSearch *search = insert->search;
 	NodeId node;
 	int top;
 
 	memset(insert->nlinks, 0, sizeof(insert->nlinks));
-	node = graph_search_descend(search, query, layer, &top);
+	node = graph_search_descend(insert->search, query, layer, &top);
 	for (int on = Min(layer, top); on >= 0 && node != NODE_NONE; on--)
 	{
-		int n;
-
-		graph_search_layer(search, query, on, insert->ef_construction, node);
-		if (on == 0 && search->nlive == 0)
-		{
-			/* the descent may have ended among removed nodes that lead nowhere, but a live entry point is always found */
-			node = insert_entry_element(store);
-			if (node == NODE_NONE)
-				break;
-			graph_search_layer(search, query, on, insert->ef_construction, node);
-		}
-		if (search->npool > 0)
-			node = search->pool[0].node;
-		n = insert_live_candidates(search);
-		if (on == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
+		node = insert_search_layer(insert, query, code, on, node, absorbed);
+		if (absorbed != NULL && *absorbed)
 			return true;
-		insert->nlinks[on] = graph_select(insert->select, on, search->pool, n, store->m, insert->links[on]);
 		if (on > 0)
 			node = store->down(store, node, on);
 	}
@@ -285,8 +316,7 @@ reconnect_find_links(GraphInsert *insert, const CodeQuery *query, NodeId node, i
 		if (!(search->pool[i].flags & CANDIDATE_DEAD) && search->pool[i].node != node)
 			search->pool[n++] = search->pool[i];
 	search->npool = n;
-	insert->nlinks[layer] =
-		graph_select(insert->select, layer, search->pool, n, insert->store->m, insert->links[layer]);
+	insert_select(insert, layer, n);
 }
 
 void

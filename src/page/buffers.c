@@ -29,7 +29,7 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->state = state;
 	reader->lock = RecoveryInProgress();
 	reader->local = RelationUsesLocalBuffers(index);
-	reader->optimistic = false;
+	reader->optimistic = !reader->lock && !reader->local;
 	reader->strategy = NULL;
 	reader->npins = reader->nglances = 0;
 }
@@ -79,7 +79,7 @@ reader_check_block(PageReader *reader, BlockNumber block)
 {
 	if (block >= reader->state->nblocks)
 	{
-		reader->state->nblocks = RelationGetNumberOfBlocks(reader->index);
+		index_state_grow(reader->state, RelationGetNumberOfBlocks(reader->index));
 		if (block >= reader->state->nblocks)
 			page_corrupted(reader->index, block,
 						   psprintf("the block is referred to, but the file has only %u", reader->state->nblocks));

@@ -89,6 +89,8 @@ typedef struct IndexShape
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
+/* Notes that the index has grown to so many blocks. */
+extern void index_state_grow(IndexState *state, BlockNumber nblocks);
 /* Forgets what this backend knows of an index. */
 extern void index_state_forget(Relation index);
 extern void index_state_init(void);

@@ -138,21 +138,27 @@ meta_shape(Relation index, const MetaPage *meta, IndexShape *shape)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
 }
 
-static void
-size_hints(IndexState *state)
+void
+index_state_grow(IndexState *state, BlockNumber nblocks)
 {
+	BlockHint *old = state->hints;
+	uint32 nold = state->nhints;
 	uint32 wanted = MIN_HINTS;
 
-	while (wanted < state->nblocks && wanted < MAX_HINTS)
+	state->nblocks = nblocks;
+	while (wanted < nblocks && wanted < MAX_HINTS)
 		wanted *= 2;
-	if (wanted == state->nhints)
+	if (wanted <= nold)
 		return;
-	if (state->hints)
-		pfree(state->hints);
 	state->hints = MemoryContextAlloc(state->cxt, wanted * sizeof(BlockHint));
+	state->nhints = wanted;
 	for (uint32 i = 0; i < wanted; i++)
 		state->hints[i] = (BlockHint){InvalidBlockNumber, InvalidBuffer, 0};
-	state->nhints = wanted;
+	for (uint32 i = 0; i < nold; i++)
+		if (old[i].block != InvalidBlockNumber)
+			state->hints[old[i].block & (wanted - 1)] = old[i];
+	if (old)
+		pfree(old);
 }
 
 static IndexState *
@@ -188,8 +194,7 @@ read_state(Relation index)
 		vector_spec.bits = shape.rerank == RERANK_HALF ? CODE_BITS_HALF : CODE_BITS_EXACT;
 		state->vector_coder = make_coder(&vector_spec, state->params);
 	}
-	state->nblocks = RelationGetNumberOfBlocks(index);
-	size_hints(state);
+	index_state_grow(state, RelationGetNumberOfBlocks(index));
 	MemoryContextSwitchTo(old);
 	/* complete: from here on it belongs to the cache */
 	MemoryContextSetParent(cxt, CacheMemoryContext);
@@ -243,8 +248,6 @@ index_state_get(Relation index, NodeId *entry)
 			page_corrupted(index, HNSWC_META_BLOCK, "the meta page changed while it was read");
 	}
 	cached->state->last_used = ++use_counter;
-	if (cached->state->nblocks > cached->state->nhints && cached->state->nhints < MAX_HINTS)
-		size_hints(cached->state);
 	return cached->state;
 }
 

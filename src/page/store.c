@@ -259,6 +259,24 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 	return place.node;
 }
 
+static int
+page_store_confirm(GraphStore *store, int layer, NodeId *nodes, int n)
+{
+	PageReader *reader = &page_store(store)->reader;
+	int nalive = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		Slot *slot;
+		Buffer buffer = pin_slot(reader, nodes[i], layer_kind(layer), &slot);
+
+		if (slot->layer == layer && slot_is_live(slot))
+			nodes[nalive++] = nodes[i];
+		reader_unpin(reader, buffer);
+	}
+	return nalive;
+}
+
 /* Writes what differs between two lists, behind which both are zero. */
 static void
 edit_links(PageEdit *edit, NodeId *links, const NodeId *wanted, int nwanted, int nold)
@@ -284,13 +302,11 @@ page_store_relink(GraphStore *store, NodeId node, int layer, const NodeId *expec
 	const PageLayout *layout = &pages->reader.state->layout;
 	int capacity = GRAPH_CAPACITY(store->m, layer);
 	Slot *slot;
-	Buffer buffer = ReadBuffer(pages->reader.index, node_block(layout, node));
+	Buffer buffer = pin_slot(&pages->reader, node, layer_kind(layer), &slot);
 	bool done = true;
 
-	Assert(nwanted <= capacity);
+	Assert(nwanted <= capacity && !pages->reader.lock);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page_check(pages->reader.index, node_block(layout, node), BufferGetPage(buffer), layer_kind(layer));
-	slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, node));
 	if (slot_is_on(slot, layer))
 	{
 		NodeId *links = slot_links(layout, slot);
@@ -367,6 +383,7 @@ page_store_open(Relation index, IndexState *state, bool wal)
 	pages->store.set_entry = page_store_set_entry;
 	pages->store.create = page_store_create;
 	pages->store.absorb = page_store_absorb;
+	pages->store.confirm = page_store_confirm;
 	pages->store.relink = page_store_relink;
 	return pages;
 }

@@ -4,15 +4,11 @@
  * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache;
  * a few slots ahead are being fetched while the ones before them are measured.
  *
- * Optimistic reads.  To pin and release a page costs as much as to measure a code of it.  A scan does neither: it looks
- * whether the buffer in which the block was last seen still holds it, reads the slot, and looks again (a sequence lock
- * made of the buffer's tag, which changes before other bytes are read into the buffer).  Shared buffers are always mapped,
- * so that reading the wrong bytes does no harm in itself; what was read from a buffer that changed is thrown away, and
- * the node measured again with a pin.  Not noticed is a buffer that, between the two looks, was taken for another page
- * and then for the same block again.  An estimate may be wrong then, and a live node look dead, which may cost that one
- * search a result; but nothing more, because whatever a scan returns is looked up and measured once more under a pin.
- * Inserts and vacuum, whose changes rest on what they have read, take pins.  So do scans during recovery, which need the
- * share lock, and those of temporary tables.
+ * Optimistic reads.  To pin and release a page costs as much as to measure a code of it.  So neither is done: the search
+ * looks whether the buffer in which the block was last seen still holds it, reads the slot, and looks again (a sequence
+ * lock made of the buffer's tag, which changes before other bytes are read into the buffer).  src/page/README says why
+ * that is safe, and what callers have to confirm.  During recovery, when readers need the share lock, and in temporary
+ * tables nodes are pinned.
  *
  * Pages are kept in shared buffers by how often they are pinned, so a node is still pinned now and then.
  *
