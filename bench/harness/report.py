@@ -6,7 +6,7 @@ import subprocess
 
 COLUMNS = ("side", "set", "metric", "type", "rows", "dimensions", "options", "clients", "pinned", "k", "ef", "recall",
            "qps", "qps_min", "qps_max", "repeats", "build_seconds", "build_workers", "index_bytes", "bytes_per_row",
-           "inserts_per_second", "vacuum_seconds")
+           "cold_reads", "inserts_per_second", "vacuum_seconds")
 RECALLS = (0.90, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
