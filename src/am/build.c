@@ -30,17 +30,20 @@ hnswbuildphasename(int64 phase)
 	}
 }
 
-/* Writes the pages of an index without rows, with parameters learned from the table if there is one. */
-static void
+/* Writes the pages of an index without rows, with parameters learned from the table if there is one.  Returns the sample. */
+static BuildSample *
 create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bool wal)
 {
 	IndexShape shape;
+	BuildSample *sample;
 	void *params;
 
 	options_shape(index, &shape);
 	params = palloc_aligned(code_params_size(&shape.spec));
-	build_train(heap, index, info, &shape, params);
+	sample = build_sample(heap, index, info, &shape);
+	build_train(sample, &shape, params);
 	index_create_pages(index, fork, &shape, params, wal);
+	return sample;
 }
 
 /* The table's rows cannot be more than this. */
@@ -51,20 +54,30 @@ max_rows(Relation heap)
 }
 
 static void
-build_serial(Relation heap, Relation index, IndexInfo *info, double *heap_tuples, double *index_tuples)
+make_plan(Relation heap, Relation index, const BuildSample *sample, ArenaPlan *plan)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
-	Size memory = (Size) maintenance_work_mem * 1024;
-	double most = max_rows(heap);
-	ArenaShared *shared = palloc_aligned(arena_shared_size(&state->layout, memory, most));
+
+	plan->memory_limit = (Size) maintenance_work_mem * 1024;
+	plan->max_rows = max_rows(heap);
+	plan->side_size = build_side_size(state);
+	build_place(sample, state, plan);
+}
+
+static void
+build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *plan, IndexBuildResult *result)
+{
+	NodeId entry;
+	IndexState *state = index_state_get(index, &entry);
+	ArenaShared *shared = palloc_aligned(arena_shared_size(&state->layout, plan));
 	BuildRows *rows;
 
-	arena_shared_init(shared, &state->layout, memory, most, build_side_size(state));
+	arena_shared_init(shared, &state->layout, plan);
 	rows = build_rows_create(heap, index, info, shared, NULL);
 	rows->report = true;
-	*heap_tuples = build_rows_scan(rows, NULL);
-	*index_tuples = pg_atomic_read_u64(&shared->tuples);
+	result->heap_tuples = build_rows_scan(rows, NULL);
+	result->index_tuples = pg_atomic_read_u64(&shared->tuples);
 	build_rows_finish(rows);
 }
 
@@ -74,16 +87,20 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BuildSample *sample;
+	ArenaPlan plan;
 	int nworkers;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE);
-	create_pages(heap, index, info, MAIN_FORKNUM, false);
+	sample = create_pages(heap, index, info, MAIN_FORKNUM, false);
+	make_plan(heap, index, sample, &plan);
+	build_sample_free(sample);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOAD);
 	nworkers = build_workers(heap, index, info);
-	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &result->heap_tuples, &result->index_tuples))
-		build_serial(heap, index, info, &result->heap_tuples, &result->index_tuples);
+	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result))
+		build_serial(heap, index, info, &plan, result);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
@@ -95,5 +112,5 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 void
 hnswbuildempty(Relation index)
 {
-	create_pages(NULL, index, NULL, INIT_FORKNUM, true);
+	build_sample_free(create_pages(NULL, index, NULL, INIT_FORKNUM, true));
 }

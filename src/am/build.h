@@ -2,7 +2,7 @@
  * build.h: what the files of CREATE INDEX share.
  *
  * build.c           the build as a whole, in the order of its phases
- * build_train.c     a sample of the table, for the codes
+ * build_train.c     a sample of the table, for the codes and for placement
  * build_rows.c      from a heap tuple into the graph, in every process of the build
  * build_parallel.c  the processes
  */
@@ -51,12 +51,24 @@ typedef struct BuildRows
 	void *scratch;
 } BuildRows;
 
-/* build_train.c: writes code_params_size() bytes to `params`. */
-extern void build_train(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape, void *params);
+/* build_train.c */
+
+typedef struct BuildSample BuildSample;
+
+/* `heap` NULL: an empty one. */
+extern BuildSample *build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape);
+/* Writes code_params_size() bytes to `params`. */
+extern void build_train(const BuildSample *sample, const IndexShape *shape, void *params);
+/* How many rows there will be, and the clusters they are placed by.  When the index has its parameters. */
+extern void build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan);
+extern void build_sample_free(BuildSample *sample);
 
 /* build_rows.c */
 
-/* Bytes that the build keeps for each node beside its slot: 0 where it measures by the stored codes. */
+/* What the build measures nodes by: the stored codes, or finer ones that are kept beside the slots. */
+extern CodeSpec build_spec(const IndexState *state);
+extern const Coder *build_coder(const IndexState *state);
+/* Bytes of the latter for each node; 0 where it measures by the stored codes. */
 extern Size build_side_size(const IndexState *state);
 /* `area`: where the arena's memory comes from, NULL for this process's own. */
 extern BuildRows *build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared,
@@ -73,7 +85,7 @@ extern int build_workers(Relation heap, Relation index, IndexInfo *info);
 /*
  * Builds with up to `nworkers` workers beside this process.  False, with nothing done, if none could be had.
  */
-extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, double *heap_tuples,
-						   double *index_tuples);
+extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan,
+						   IndexBuildResult *result);
 
 #endif /* HNSWC_BUILD_H */

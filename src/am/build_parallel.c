@@ -164,8 +164,8 @@ add_chunk(ParallelContext *pcxt, uint64 key, Size size)
 }
 
 static void
-leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, const IndexState *state, Size memory,
-			double rows)
+leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, const IndexState *state,
+			const ArenaPlan *plan)
 {
 	ParallelContext *pcxt = leader->pcxt;
 
@@ -179,8 +179,8 @@ leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
 
 	leader->scan = add_chunk(pcxt, KEY_SCAN, table_parallelscan_estimate(heap, leader->snapshot));
 	table_parallelscan_initialize(heap, leader->scan, leader->snapshot);
-	leader->arena = add_chunk(pcxt, KEY_ARENA, arena_shared_size(&state->layout, memory, rows));
-	arena_shared_init(leader->arena, &state->layout, memory, rows, build_side_size(state));
+	leader->arena = add_chunk(pcxt, KEY_ARENA, arena_shared_size(&state->layout, plan));
+	arena_shared_init(leader->arena, &state->layout, plan);
 	leader->area_place = add_chunk(pcxt, KEY_AREA, AREA_INITIAL_SIZE);
 	leader->area =
 		dsa_create_in_place(leader->area_place, AREA_INITIAL_SIZE, leader->arena->flush_lock.tranche, pcxt->seg);
@@ -207,13 +207,11 @@ leader_end(BuildLeader *leader)
 
 /* Sets up the segment and starts workers; false, with everything undone, if there are none. */
 static bool
-leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, int nworkers)
+leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
-	Size memory = (Size) maintenance_work_mem * 1024;
-	double rows = Max((double) RelationGetNumberOfBlocks(heap) * MaxHeapTuplesPerPage, MaxHeapTuplesPerPage);
-	Size shared_size = arena_shared_size(&state->layout, memory, rows);
+	Size shared_size = arena_shared_size(&state->layout, plan);
 	ParallelContext *pcxt;
 
 	if (!arena_shm_fits(shared_size))
@@ -235,7 +233,7 @@ leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info
 		leader_end(leader);
 		return false;
 	}
-	leader_fill(leader, heap, index, info, state, memory, rows);
+	leader_fill(leader, heap, index, info, state, plan);
 	LaunchParallelWorkers(pcxt);
 	if (pcxt->nworkers_launched == 0)
 	{
@@ -247,12 +245,13 @@ leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info
 }
 
 bool
-build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, double *heap_tuples, double *index_tuples)
+build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan,
+			   IndexBuildResult *result)
 {
 	BuildLeader leader = {0};
 	BuildRows *rows;
 
-	if (!leader_begin(&leader, heap, index, info, nworkers))
+	if (!leader_begin(&leader, heap, index, info, nworkers, plan))
 		return false;
 	rows = build_rows_create(heap, index, info, leader.arena, leader.area);
 	rows->report = true;
@@ -261,8 +260,8 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, dou
 	WaitForParallelWorkersToAttach(leader.pcxt);
 	wait_for_workers(leader.shared, leader.arena, leader.nprocesses);
 	WaitForParallelWorkersToFinish(leader.pcxt);
-	*heap_tuples = leader.shared->heap_tuples;
-	*index_tuples = pg_atomic_read_u64(&leader.arena->tuples);
+	result->heap_tuples = leader.shared->heap_tuples;
+	result->index_tuples = pg_atomic_read_u64(&leader.arena->tuples);
 	info->ii_BrokenHotChain |= leader.shared->broken_hot_chain;
 	build_rows_finish(rows);
 	for (int i = 0; i < leader.pcxt->nworkers_launched; i++)

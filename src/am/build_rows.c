@@ -22,29 +22,30 @@
 /* Rows between two reports of progress. */
 #define REPORT_ROWS 256
 
-static CodeSpec
-side_spec(const IndexState *state)
+CodeSpec
+build_spec(const IndexState *state)
 {
 	CodeSpec spec = state->spec;
 
-	spec.bits = SIDE_BITS;
+	if (spec.bits < MIN_BUILD_BITS)
+		spec.bits = SIDE_BITS;
 	return spec;
 }
 
 Size
 build_side_size(const IndexState *state)
 {
-	CodeSpec spec = side_spec(state);
+	CodeSpec spec = build_spec(state);
 
-	return state->spec.bits < MIN_BUILD_BITS ? code_size(&spec) : 0;
+	return spec.bits != state->spec.bits ? code_size(&spec) : 0;
 }
 
-static const Coder *
-make_build_coder(const IndexState *state)
+const Coder *
+build_coder(const IndexState *state)
 {
-	CodeSpec spec = side_spec(state);
+	CodeSpec spec = build_spec(state);
 
-	if (build_side_size(state) == 0)
+	if (spec.bits == state->spec.bits)
 		return state->coder;
 	return coder_init(palloc_aligned(coder_size(&spec)), &spec, state->params);
 }
@@ -72,7 +73,7 @@ build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *s
 	rows->type = element_type(index);
 	rows->shared = shared;
 	rows->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
-	rows->build_coder = make_build_coder(rows->state);
+	rows->build_coder = build_coder(rows->state);
 	rows->arena = arena_attach(shared, area, index, rows->state, rows->build_coder);
 	rows->insert = graph_insert_create(&rows->arena->store, rows->state->ef_construction);
 	rows->query = palloc_aligned(code_query_size(rows->build_coder));
@@ -114,15 +115,16 @@ insert_in_memory(BuildRows *rows, ItemPointer tid, int layer)
 
 	if (shared->flushed)
 		return false;
+	coder_query(rows->build_coder, rows->query, rows->vector, rows->scratch);
 	LWLockAcquire(&shared->flush_lock, LW_SHARED);
-	if (!shared->flushed && arena_reserve(rows->arena))
+	if (!shared->flushed && arena_reserve(rows->arena, rows->query))
 	{
 		Arena *arena = rows->arena;
 
 		fill_element(rows, &arena->element, tid);
 		arena->side_code = rows->side_code;
-		coder_query(rows->build_coder, rows->query, rows->vector, rows->scratch);
 		graph_insert(rows->insert, rows->query, rows->side_code ? rows->side_code : rows->code, layer);
+		arena_release(arena);
 		done = true;
 	}
 	LWLockRelease(&shared->flush_lock);

@@ -1,8 +1,9 @@
 /*
- * build_train.c: a sample of the table, from which the codes learn their centroid.
+ * build_train.c: a sample of the table, from which the codes learn their centroid and the build its clusters.
  *
  * Random blocks, as ANALYZE takes them, read through the index build's own scan so that predicates and expressions of the
- * index hold.  An empty table gives a centroid of zero: its codes are correct, with larger errors.
+ * index hold.  They are read in random order, so that a sample that is full early is one of the whole table.  An empty
+ * table gives a centroid of zero: its codes are correct, with larger errors.
  */
 #include "postgres.h"
 
@@ -18,24 +19,48 @@
 #define MIN_SAMPLE_ROWS 16
 /* The part of maintenance_work_mem that the sample may take. */
 #define SAMPLE_MEMORY_SHARE 4
+/* Rows taken of one block, at least: the next may be like them. */
+#define BLOCK_ROWS 16
+/* The sample is to have so many rows for each cluster. */
+#define CLUSTER_SAMPLE_ROWS 8
+/* Of element pages there are to be so many for each cluster: half a page of each may stay unused, a hundredth of all. */
+#define CLUSTER_PAGES 48
+/* Finding a row's cluster is to cost little beside inserting the row. */
+#define MAX_CLUSTERS 4096
+/* The part of the estimated rows that a build is sure to have. */
+#define SURE_ROWS 0.99
+/* The part of shared buffers that vectors of pages being filled may take: they are written row by row. */
+#define BUFFERS_SHARE 4
 
-typedef struct Sample
+struct BuildSample
 {
+	MemoryContext cxt;
+	MemoryContext row_cxt;
 	const ElementType *type;
 	int dims;
 	float *vectors;
-	int n;
-	int size;
-	MemoryContext row_cxt;
-} Sample;
+	uint32 n;
+	uint32 size; /* room for so many */
+	uint32 most; /* memory allows so many */
+	double seen; /* rows to be indexed in the blocks read so far */
+	BlockNumber heap_blocks;
+	BlockNumber *blocks; /* chosen, in random order */
+	uint32 nblocks;
+	uint32 nread;      /* the first of them */
+	uint32 block_rows; /* rows to take of a block */
+	uint32 block_end;  /* no more rows of this block when n gets there */
+};
 
 static void
 sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
-	Sample *sample = arg;
+	BuildSample *sample = arg;
 	MemoryContext old;
 
-	if (isnull[0] || sample->n == sample->size)
+	if (isnull[0])
+		return;
+	sample->seen++;
+	if (sample->n == sample->block_end)
 		return;
 	old = MemoryContextSwitchTo(sample->row_cxt);
 	if (element_read(sample->type, sample->dims, values[0], sample->vectors + (Size) sample->n * sample->dims))
@@ -44,38 +69,118 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	MemoryContextReset(sample->row_cxt);
 }
 
+/* Chooses the blocks, in random order. */
 static void
-sample_blocks(Relation heap, Relation index, IndexInfo *info, Sample *sample)
+choose_blocks(BuildSample *sample, uint32 most)
 {
-	BlockSamplerData blocks;
+	BlockSamplerData sampler;
 
-	BlockSampler_Init(&blocks, RelationGetNumberOfBlocks(heap), sample->size, pg_prng_uint32(&pg_global_prng_state));
-	while (BlockSampler_HasMore(&blocks) && sample->n < sample->size)
+	BlockSampler_Init(&sampler, sample->heap_blocks, most, pg_prng_uint32(&pg_global_prng_state));
+	sample->blocks = palloc(most * sizeof(BlockNumber));
+	while (BlockSampler_HasMore(&sampler))
 	{
-		CHECK_FOR_INTERRUPTS();
-		/* rows that are not visible to all are as good, but a concurrent build goes by its snapshot */
-		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false, BlockSampler_Next(&blocks),
-									 1, sample_row, sample, NULL);
+		uint32 place = (uint32) pg_prng_uint64_range(&pg_global_prng_state, 0, sample->nblocks);
+
+		sample->blocks[sample->nblocks] = sample->blocks[place];
+		sample->blocks[place] = BlockSampler_Next(&sampler);
+		sample->nblocks++;
 	}
 }
 
-void
-build_train(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape, void *params)
+/* Reads blocks until the sample has `wanted` rows, as far as memory and the table allow, but no more blocks than that. */
+static void
+sample_extend(BuildSample *sample, Relation heap, Relation index, IndexInfo *info, uint32 wanted)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw training", ALLOCSET_DEFAULT_SIZES);
+	wanted = Min(wanted, sample->most);
+	if (wanted > sample->size)
+	{
+		sample->vectors = repalloc_huge(sample->vectors, (Size) wanted * sample->dims * sizeof(float));
+		sample->size = wanted;
+	}
+	while (sample->n < sample->size && sample->nread < Min(sample->nblocks, sample->size))
+	{
+		CHECK_FOR_INTERRUPTS();
+		sample->block_end = Min(sample->n + sample->block_rows, sample->size);
+		/* rows that are not visible to all are as good, but a concurrent build goes by its snapshot */
+		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
+									 sample->blocks[sample->nread++], 1, sample_row, sample, NULL);
+	}
+}
+
+/* Rows to be indexed, as far as can be told. */
+static double
+sample_table_rows(const BuildSample *sample)
+{
+	return sample->nread > 0 ? sample->seen / sample->nread * sample->heap_blocks : 0.0;
+}
+
+/* How many clusters to place rows by. */
+static uint32
+count_clusters(const BuildSample *sample, const PageLayout *layout)
+{
+	double pages = sample_table_rows(sample) / layout->slots_per_page;
+	double in_memory = (double) maintenance_work_mem * 1024 / BLCKSZ; /* rows beyond are not placed */
+	double run = (double) layout->slots_per_page * layout->vector_size / PAGE_STREAM_SIZE + 1;
+	double most = Min(NBuffers / BUFFERS_SHARE / run, MAX_CLUSTERS);
+
+	/* a page with one slot has no place for a neighbour */
+	if (layout->slots_per_page < 2)
+		return 1;
+	return (uint32) Min(Min(pages, in_memory) / CLUSTER_PAGES, most);
+}
+
+BuildSample *
+build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw sample", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BuildSample *sample = palloc0(sizeof(BuildSample));
 	Size row_size = shape->spec.dims * sizeof(float);
 	Size memory = (Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_SHARE;
-	Sample sample = {0};
 
-	sample.type = element_type(index);
-	sample.dims = shape->spec.dims;
-	sample.size = Min(SAMPLE_ROWS, Max(memory / row_size, MIN_SAMPLE_ROWS));
-	sample.vectors = MemoryContextAllocHuge(cxt, sample.size * row_size);
-	sample.row_cxt = AllocSetContextCreate(cxt, "hnsw training row", ALLOCSET_DEFAULT_SIZES);
+	sample->cxt = cxt;
+	sample->row_cxt = AllocSetContextCreate(cxt, "hnsw sample row", ALLOCSET_DEFAULT_SIZES);
+	sample->type = element_type(index);
+	sample->dims = shape->spec.dims;
+	sample->most = (uint32) Min(Max(memory / row_size, MIN_SAMPLE_ROWS), MAX_CLUSTERS * CLUSTER_SAMPLE_ROWS);
+	sample->size = Min(SAMPLE_ROWS, sample->most);
+	sample->vectors = MemoryContextAllocHuge(cxt, sample->size * row_size);
 	if (heap != NULL)
-		sample_blocks(heap, index, info, &sample);
-	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample.vectors, sample.n, params);
+	{
+		PageLayout layout;
+
+		index_shape_layout(shape, &layout);
+		sample->heap_blocks = RelationGetNumberOfBlocks(heap);
+		choose_blocks(sample, sample->most);
+		sample->block_rows = Max(BLOCK_ROWS, 4 * sample->size / Max(sample->heap_blocks, 1));
+		sample_extend(sample, heap, index, info, sample->size);
+		sample_extend(sample, heap, index, info, count_clusters(sample, &layout) * CLUSTER_SAMPLE_ROWS);
+	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
+	return sample;
+}
+
+void
+build_train(const BuildSample *sample, const IndexShape *shape, void *params)
+{
+	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample->vectors, sample->n, params);
+}
+
+void
+build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan)
+{
+	CodeSpec spec = build_spec(state);
+	MemoryContext old = MemoryContextSwitchTo(sample->cxt);
+	Clusters *clusters =
+		clusters_train(build_coder(state), &spec, sample->vectors, sample->n, count_clusters(sample, &state->layout));
+
+	MemoryContextSwitchTo(old);
+	plan->rows = SURE_ROWS * sample_table_rows(sample);
+	plan->clusters = memcpy(palloc(clusters->size), clusters, clusters->size);
+}
+
+void
+build_sample_free(BuildSample *sample)
+{
+	MemoryContextDelete(sample->cxt);
 }

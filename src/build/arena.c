@@ -14,41 +14,66 @@
 #define SHM_RESERVE (16 * 1024 * 1024)
 
 static uint32
-max_node_pages(const PageLayout *layout, Size memory_limit, double max_rows)
+max_node_pages(const PageLayout *layout, const ArenaPlan *plan)
 {
-	/* rows on layer 0, the layers above, a page per process and kind that is not full */
-	double pages = max_rows * 2.1 / layout->slots_per_page + 1024;
+	/* rows on layer 0, the layers above, pages of each process and of each cluster that are not full */
+	double pages = plan->max_rows * 2.1 / layout->slots_per_page + 1024 + plan->clusters->nclusters;
 
 	/* a few chunks more than the limit: it is looked at between elements, not within one */
-	return (uint32) Min(pages, (double) memory_limit / BLCKSZ + 16 * ARENA_CHUNK_PAGES);
+	return (uint32) Min(pages, (double) plan->memory_limit / BLCKSZ + 16 * ARENA_CHUNK_PAGES);
 }
 
 static uint32
-max_chunks(const PageLayout *layout, Size memory_limit, double max_rows)
+max_chunks(const PageLayout *layout, const ArenaPlan *plan)
 {
-	return max_node_pages(layout, memory_limit, max_rows) / ARENA_CHUNK_PAGES + 1;
+	return max_node_pages(layout, plan) / ARENA_CHUNK_PAGES + 1;
 }
 
 /* Blocks of the file up to the last node page of the arena: vectors and parameters lie between. */
 static uint32
-max_blocks(const PageLayout *layout, Size memory_limit, double max_rows)
+max_blocks(const PageLayout *layout, const ArenaPlan *plan)
 {
 	double run = (double) layout->slots_per_page * layout->vector_size / PAGE_STREAM_SIZE;
-	double blocks =
-		max_node_pages(layout, memory_limit, max_rows) * (1.0 + 1.02 * run) + layout->large_extent_pages + 64;
+	double blocks = max_node_pages(layout, plan) * (1.0 + 1.02 * run) + layout->large_extent_pages + 64;
 
 	return (uint32) Min(blocks, (double) page_max_block(layout));
 }
 
-Size
-arena_shared_size(const PageLayout *layout, Size memory_limit, double max_rows)
+/* Where the arrays behind ArenaShared begin. */
+static dsa_pointer *
+shared_chunks(ArenaShared *shared)
 {
-	return MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(max_chunks(layout, memory_limit, max_rows) * sizeof(dsa_pointer)) +
-		   MAXALIGN(max_blocks(layout, memory_limit, max_rows) * sizeof(uint32));
+	return (dsa_pointer *) ((char *) shared + MAXALIGN(sizeof(ArenaShared)));
+}
+
+static uint32 *
+shared_pages(ArenaShared *shared)
+{
+	return (uint32 *) ((char *) shared_chunks(shared) + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)));
+}
+
+static BlockNumber *
+shared_open(ArenaShared *shared)
+{
+	return (BlockNumber *) ((char *) shared_pages(shared) + MAXALIGN(shared->max_blocks * sizeof(uint32)));
+}
+
+static Clusters *
+shared_clusters(ArenaShared *shared)
+{
+	return (Clusters *) ((char *) shared_open(shared) + MAXALIGN(shared->nclusters * sizeof(BlockNumber)));
+}
+
+Size
+arena_shared_size(const PageLayout *layout, const ArenaPlan *plan)
+{
+	return MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(max_chunks(layout, plan) * sizeof(dsa_pointer)) +
+		   MAXALIGN(max_blocks(layout, plan) * sizeof(uint32)) +
+		   MAXALIGN(plan->clusters->nclusters * sizeof(BlockNumber)) + plan->clusters->size;
 }
 
 void
-arena_shared_init(ArenaShared *shared, const PageLayout *layout, Size memory_limit, double max_rows, Size side_size)
+arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan *plan)
 {
 	int tranche = LWLockNewTrancheId();
 
@@ -56,18 +81,22 @@ arena_shared_init(ArenaShared *shared, const PageLayout *layout, Size memory_lim
 	memset(shared, 0, sizeof(*shared));
 	LWLockInitialize(&shared->flush_lock, tranche);
 	LWLockInitialize(&shared->alloc_lock, tranche);
+	LWLockInitialize(&shared->open_lock, tranche);
 	pg_atomic_init_u32(&shared->entry, NODE_NONE);
 	pg_atomic_init_u32(&shared->entry_layer, 0);
 	pg_atomic_init_u64(&shared->tuples, 0);
-	shared->memory_limit = memory_limit;
-	shared->max_chunks = max_chunks(layout, memory_limit, max_rows);
-	shared->max_blocks = max_blocks(layout, memory_limit, max_rows);
-	shared->memory_used = arena_shared_size(layout, memory_limit, max_rows);
-	shared->side_size = side_size;
+	shared->memory_limit = plan->memory_limit;
+	shared->expected_rows = plan->rows;
+	shared->max_chunks = max_chunks(layout, plan);
+	shared->max_blocks = max_blocks(layout, plan);
+	shared->memory_used = arena_shared_size(layout, plan);
+	shared->side_size = plan->side_size;
+	shared->nclusters = plan->clusters->nclusters;
 	for (int i = 0; i < ARENA_SPINLOCKS; i++)
 		SpinLockInit(&shared->locks[i]);
-	memset((char *) shared + MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)), 0xFF,
-		   shared->max_blocks * sizeof(uint32));
+	memset(shared_pages(shared), 0xFF, shared->max_blocks * sizeof(uint32));    /* ARENA_NO_PAGE */
+	memset(shared_open(shared), 0xFF, shared->nclusters * sizeof(BlockNumber)); /* InvalidBlockNumber */
+	memcpy(shared_clusters(shared), plan->clusters, plan->clusters->size);
 }
 
 Arena *
@@ -76,9 +105,10 @@ arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *st
 	Arena *arena = palloc0(sizeof(Arena));
 
 	arena->shared = shared;
-	arena->shared_chunks = (dsa_pointer *) ((char *) shared + MAXALIGN(sizeof(ArenaShared)));
-	arena->page_of_block =
-		(uint32 *) ((char *) arena->shared_chunks + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)));
+	arena->shared_chunks = shared_chunks(shared);
+	arena->page_of_block = shared_pages(shared);
+	arena->open = shared_open(shared);
+	arena->finder = cluster_finder_create(shared_clusters(shared));
 	arena->area = area;
 	arena->chunks = palloc0(shared->max_chunks * sizeof(char *));
 	arena->layout = &state->layout;
@@ -199,16 +229,6 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 	if (!added && force)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while building an hnsw index")));
 	return added;
-}
-
-bool
-arena_reserve(Arena *arena)
-{
-	Page page = arena->fill[PAGE_ELEMENT];
-
-	if (page != NULL && page_tail(page)->used < arena->layout->slots_per_page)
-		return true;
-	return arena_add_page(arena, PAGE_ELEMENT, false);
 }
 
 /*

@@ -8,15 +8,21 @@
  *
  * Serial and parallel builds are one: memory comes in chunks, from palloc or from a DSA area that all workers attach.
  *
+ * Elements of one cluster (cluster.h) go to the same pages, since a search looks at nodes around one place.  A page belongs
+ * to a cluster while it is filled; between rows it is on the cluster's list of open pages, and a process takes it from
+ * there for the row it is about to insert (arena_fill.c).
+ *
  * Locks: ArenaShared.flush_lock is held shared by whoever works in the arena and exclusively to flush; alloc_lock while a
- * page is added; a spinlock, one of many by node address, while a neighbour list or a chain of duplicates is changed.
- * Lists are read without a lock.  A process fills slots of pages of its own only.
+ * page is added; a spinlock, one of many by node address, while a neighbour list or a chain of duplicates is changed;
+ * open_lock while an open page is taken or put back.  None of them is taken while another but the flush lock is held.
+ * Lists are read without a lock.  A process fills slots of pages of its own only: an open page is its taker's.
  */
 #ifndef HNSWC_ARENA_H
 #define HNSWC_ARENA_H
 
 #include "postgres.h"
 
+#include "build/cluster.h"
 #include "graph/graph.h"
 #include "page/page.h"
 #include "port/atomics.h"
@@ -28,11 +34,22 @@
 #define ARENA_SPINLOCKS 1024
 #define ARENA_NO_PAGE PG_UINT32_MAX
 
+/* What a build knows before it begins. */
+typedef struct ArenaPlan
+{
+	Size memory_limit;
+	double max_rows; /* the table cannot have more */
+	double rows;     /* and has so many, or a few more */
+	Size side_size;  /* see ArenaShared */
+	const Clusters *clusters;
+} ArenaPlan;
+
 /* What all processes of a build share; ARENA_SHARED_SIZE() bytes. */
 typedef struct ArenaShared
 {
 	LWLock flush_lock;
 	LWLock alloc_lock;
+	LWLock open_lock;
 	pg_atomic_uint32 entry;
 	pg_atomic_uint32 entry_layer; /* written before entry, read after it */
 	pg_atomic_uint64 tuples;      /* rows inserted so far */
@@ -45,12 +62,19 @@ typedef struct ArenaShared
 	BlockNumber vector_block;
 	BlockNumber vector_end;
 	uint32 vector_offset;
+	/* under open_lock */
+	uint64 open_slots;    /* unused, on pages that are on the lists of open pages */
+	double expected_rows; /* the last of so many fill up the open pages, whichever they are; see arena_reserve() */
 	/* constants */
 	uint32 max_chunks;
 	uint32 max_blocks;
+	uint32 nclusters;
 	Size side_size; /* bytes of a node's code of the build, 0 if that is the stored one */
 	slock_t locks[ARENA_SPINLOCKS];
-	/* then: dsa_pointer chunks[max_chunks]; uint32 page_of_block[max_blocks] */
+	/*
+	 * then: dsa_pointer chunks[max_chunks]; uint32 page_of_block[max_blocks]; BlockNumber open[nclusters], the first of
+	 * a cluster's open pages, linked by next_page; Clusters
+	 */
 } ArenaShared;
 
 /* One process's view: a GraphStore. */
@@ -60,14 +84,17 @@ typedef struct Arena
 	ArenaShared *shared;
 	dsa_pointer *shared_chunks;
 	uint32 *page_of_block;
+	BlockNumber *open;
+	ClusterFinder *finder;
 	dsa_area *area; /* NULL: chunks are palloc'd */
 	char **chunks;  /* this process's addresses, NULL where not attached yet */
 	Size chunk_size;
 	PageReader reader; /* for vector pages */
 	const PageLayout *layout;
 	MemoryContext cxt;
-	Page fill[PAGE_NODE_KINDS]; /* this process's pages that have unused slots */
+	Page fill[PAGE_NODE_KINDS]; /* this process's pages that have unused slots; of elements only for the row at hand */
 	BlockNumber fill_block[PAGE_NODE_KINDS];
+	uint32 fill_cluster; /* that of the element page */
 	/* the element being inserted */
 	NewElement element;
 	const void *side_code; /* its code for the build, if that is another one */
@@ -77,13 +104,10 @@ typedef struct Arena
 	char *vector_copy;
 } Arena;
 
-/*
- * Bytes of ArenaShared for a build within `memory_limit` bytes of at most max_rows rows.
- */
-extern Size arena_shared_size(const PageLayout *layout, Size memory_limit, double max_rows);
-/* Initialises it.  `side_size`: see ArenaShared. */
-extern void arena_shared_init(ArenaShared *shared, const PageLayout *layout, Size memory_limit, double max_rows,
-							  Size side_size);
+/* Bytes of ArenaShared for a build. */
+extern Size arena_shared_size(const PageLayout *layout, const ArenaPlan *plan);
+/* Initialises it; the plan's clusters are copied. */
+extern void arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan *plan);
 /* A process's view.  `coder` makes the codes that the build searches and selects by. */
 extern Arena *arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder);
 
@@ -91,10 +115,12 @@ extern Arena *arena_attach(ArenaShared *shared, dsa_area *area, Relation index, 
 extern bool arena_shm_fits(Size bytes);
 
 /*
- * Makes sure that another element can be created; false when that would exceed the memory.  Called with the flush lock
- * held shared.
+ * Makes sure that another element can be created, near those of its cluster; false when that would exceed the memory.
+ * `query` is of the coder that the arena was attached with.  To be followed by arena_release() when the element has been
+ * inserted.  Called with the flush lock held shared, and so is that.
  */
-extern bool arena_reserve(Arena *arena);
+extern bool arena_reserve(Arena *arena, const CodeQuery *query);
+extern void arena_release(Arena *arena);
 /* Copies the arena's pages to their blocks and completes the meta page.  Called with the flush lock held exclusively. */
 extern void arena_flush(Arena *arena);
 
