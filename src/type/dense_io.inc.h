@@ -95,26 +95,17 @@ Datum
 DENSE_FN(recv)(PG_FUNCTION_ARGS)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
-	int dim = (int16) pq_getmsgint(buf, sizeof(int16));
-	int unused = (int16) pq_getmsgint(buf, sizeof(int16));
+	BinaryInput input = message_input(buf);
+	BinaryHead head;
+	BinaryStatus status = binary_read_dense_head(&input, DENSE_DESCRIPTOR.max_dim, &head);
 	DENSE_TYPE *result;
 
-	dense_check_dim(&DENSE_DESCRIPTOR, dim);
-	dense_check_expected(PG_GETARG_INT32(2), dim);
-	if (unused != 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", unused));
-
-	result = DENSE_NEW(dim);
-	pq_copymsgbytes(buf, (char *) result->x, (int) sizeof(DENSE_ELEMENT) * dim);
-	for (int i = 0; i < dim; i++)
-	{
-		DENSE_BITS bits;
-
-		memcpy(&bits, &result->x[i], sizeof(bits));
-		bits = DENSE_NTOH(bits);
-		memcpy(&result->x[i], &bits, sizeof(bits));
-	}
-	DENSE_FN(check_finite)(result->x, dim);
+	message_check(&DENSE_DESCRIPTOR, buf, status, &head);
+	dense_check_expected(PG_GETARG_INT32(2), head.dim);
+	result = DENSE_NEW(head.dim);
+	status = DENSE_READ(&input, result->x, head.dim);
+	message_check(&DENSE_DESCRIPTOR, buf, status, &head);
+	message_done(buf, &input);
 	PG_RETURN_POINTER(result);
 }
 
@@ -124,20 +115,9 @@ Datum
 DENSE_FN(send)(PG_FUNCTION_ARGS)
 {
 	DENSE_TYPE *v = DENSE_GETARG(0);
-	StringInfoData buf;
+	bytea *result = message_new(BINARY_DENSE_HEAD + sizeof(DENSE_ELEMENT) * v->dim);
 
-	pq_begintypsend(&buf);
-	pq_sendint16(&buf, (uint16) v->dim);
-	pq_sendint16(&buf, (uint16) v->unused);
-	enlargeStringInfo(&buf, (int) sizeof(DENSE_ELEMENT) * v->dim);
-	for (int i = 0; i < v->dim; i++)
-	{
-		DENSE_BITS bits;
-
-		memcpy(&bits, &v->x[i], sizeof(bits));
-		bits = DENSE_NTOH(bits);
-		appendBinaryStringInfoNT(&buf, (const char *) &bits, sizeof(bits));
-	}
+	DENSE_WRITE(binary_write_dense_head(MESSAGE_BYTES(result), v->dim), v->x, v->dim);
 	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	PG_RETURN_BYTEA_P(result);
 }

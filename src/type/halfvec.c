@@ -11,8 +11,6 @@
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
-#include "libpq/pqformat.h"
-#include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/varbit.h"
@@ -20,6 +18,7 @@
 #include "../distance/distance.h"
 #include "../distance/half.h"
 #include "dense.h"
+#include "message.h"
 #include "vector.h"
 
 static const DenseType halfvec_type = {.name = "halfvec", .max_dim = HALFVEC_MAX_DIM};
@@ -69,8 +68,6 @@ halfvec_cosine(const half *a, const half *b, int n, float parts[3])
 
 #define DENSE_TYPE HalfVector
 #define DENSE_ELEMENT uint16
-#define DENSE_BITS uint16
-#define DENSE_NTOH(bits) pg_ntoh16(bits)
 #define DENSE_TO_FLOAT(element) half_to_float(element)
 #define DENSE_FROM_FLOAT(number) half_from_float(number)
 #define DENSE_IS_FINITE(element) (((element) &0x7C00) != 0x7C00)
@@ -78,6 +75,8 @@ halfvec_cosine(const half *a, const half *b, int n, float parts[3])
 #define DENSE_FN(name) halfvec_##name
 #define DENSE_NEW(dim) halfvec_new(dim)
 #define DENSE_GETARG(i) PG_GETARG_HALFVEC_P(i)
+#define DENSE_READ(input, x, n) binary_read_halves(input, x, n)
+#define DENSE_WRITE(out, x, n) binary_write_halves(out, x, n)
 #define DENSE_L2(a, b, n) halfvec_kernel(distance->l2_f16, a, b, n)
 #define DENSE_IP(a, b, n) halfvec_kernel(distance->ip_f16, a, b, n)
 #define DENSE_L1(a, b, n) halfvec_kernel(distance->l1_f16, a, b, n)

@@ -10,12 +10,12 @@
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
-#include "libpq/pqformat.h"
 #include "utils/array.h"
 
 #include "../distance/half.h"
 #include "dense.h"
 #include "halfvec.h"
+#include "message.h"
 #include "sparsevec_parse.h"
 #include "vector.h"
 
@@ -119,63 +119,66 @@ sparsevec_typmod_in(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(dense_typmod(&sparsevec_type, PG_GETARG_ARRAYTYPE_P(0)));
 }
 
+/* Errors out unless a message has been read well so far. */
+static void
+recv_check(StringInfo buf, BinaryStatus status, const BinaryHead *head)
+{
+	switch (status)
+	{
+		case BINARY_NNZ:
+			check_nnz(head->nnz, head->dim);
+			break;
+		case BINARY_INDEX:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec index out of bounds"));
+			break;
+		case BINARY_DUPLICATE:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must not contain duplicates"));
+			break;
+		case BINARY_ORDER:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must be in ascending order"));
+			break;
+		case BINARY_ZERO:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("binary representation of sparsevec cannot contain zero values"));
+			break;
+		default:
+			message_check(&sparsevec_type, buf, status, head);
+			break;
+	}
+}
+
 /* sparsevec_recv(internal, oid, typmod): int32 dim, nnz, zero; nnz int32 indices from 0, ascending; nnz float4 values. */
 PG_FUNCTION_INFO_V1(sparsevec_recv);
 Datum
 sparsevec_recv(PG_FUNCTION_ARGS)
 {
-	StringInfo buffer = (StringInfo) PG_GETARG_POINTER(0);
-	int dim = pq_getmsgint(buffer, sizeof(int32));
-	int nnz = pq_getmsgint(buffer, sizeof(int32));
-	int unused = pq_getmsgint(buffer, sizeof(int32));
+	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
+	BinaryInput input = message_input(buf);
+	BinaryHead head;
+	BinaryStatus status = binary_read_sparse_head(&input, SPARSEVEC_MAX_DIM, SPARSEVEC_MAX_NNZ, &head);
 	SparseVector *v;
 
-	dense_check_dim(&sparsevec_type, dim);
-	check_nnz(nnz, dim);
-	dense_check_expected(PG_GETARG_INT32(2), dim);
-	if (unused != 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", unused));
-	v = sparsevec_new(dim, nnz);
-	for (int i = 0; i < nnz; i++)
-	{
-		v->indices[i] = pq_getmsgint(buffer, sizeof(int32));
-		if (v->indices[i] < 0 || v->indices[i] >= dim)
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec index out of bounds"));
-		if (i > 0 && v->indices[i] == v->indices[i - 1])
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must not contain duplicates"));
-		if (i > 0 && v->indices[i] < v->indices[i - 1])
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must be in ascending order"));
-	}
-	for (int i = 0; i < nnz; i++)
-	{
-		float value = pq_getmsgfloat4(buffer);
-
-		if (!isfinite(value))
-			dense_not_finite(&sparsevec_type, value);
-		if (value == 0)
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("binary representation of sparsevec cannot contain zero values"));
-		SPARSEVEC_VALUES(v)[i] = value;
-	}
+	recv_check(buf, status, &head);
+	dense_check_expected(PG_GETARG_INT32(2), head.dim);
+	v = sparsevec_new(head.dim, head.nnz);
+	status = binary_read_sparse(&input, &head, v->indices, SPARSEVEC_VALUES(v));
+	recv_check(buf, status, &head);
+	message_done(buf, &input);
 	PG_RETURN_POINTER(v);
 }
 
+/* sparsevec_send(value): the bytes that sparsevec_recv reads. */
 PG_FUNCTION_INFO_V1(sparsevec_send);
 Datum
 sparsevec_send(PG_FUNCTION_ARGS)
 {
 	SparseVector *v = PG_GETARG_SPARSEVEC_P(0);
-	StringInfoData buffer;
+	bytea *result = message_new(BINARY_SPARSE_HEAD + (sizeof(int32) + sizeof(float)) * v->nnz);
+	unsigned char *out = binary_write_sparse_head(MESSAGE_BYTES(result), v->dim, v->nnz);
 
-	pq_begintypsend(&buffer);
-	pq_sendint32(&buffer, v->dim);
-	pq_sendint32(&buffer, v->nnz);
-	pq_sendint32(&buffer, 0);
-	for (int i = 0; i < v->nnz; i++)
-		pq_sendint32(&buffer, v->indices[i]);
-	for (int i = 0; i < v->nnz; i++)
-		pq_sendfloat4(&buffer, SPARSEVEC_VALUES(v)[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+	out = binary_write_indices(out, v->indices, v->nnz);
+	binary_write_floats(out, SPARSEVEC_VALUES(v), v->nnz);
+	PG_RETURN_BYTEA_P(result);
 }
 
 /* sparsevec(value, typmod, explicit): the same value, or "expected n dimensions". */

@@ -5,12 +5,13 @@
  * the includes:
  *
  *	DENSE_TYPE			the C struct: a varlena header, int16 dim, int16 unused, DENSE_ELEMENT x[]
- *	DENSE_ELEMENT		one element; DENSE_BITS an unsigned integer of its size, DENSE_NTOH from and to network order
+ *	DENSE_ELEMENT		one element
  *	DENSE_TO_FLOAT		element to float, exact; DENSE_FROM_FLOAT back, rounding, infinite on overflow
  *	DENSE_IS_FINITE		neither NaN nor infinite, of an element, without branches
  *	DENSE_DESCRIPTOR	the type's DenseType
  *	DENSE_FN(f)			the C name of the function f
  *	DENSE_NEW(dim)		a new value; DENSE_GETARG(i) an argument, detoasted
+ *	DENSE_READ, DENSE_WRITE	elements from and to their binary form, of binary_form.h
  *	DENSE_L2, DENSE_IP, DENSE_L1, DENSE_COSINE	the kernels on elements
  */
 #include "vector.h"
@@ -20,14 +21,13 @@
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
-#include "libpq/pqformat.h"
-#include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/varbit.h"
 
 #include "../distance/distance.h"
 #include "dense.h"
+#include "message.h"
 
 static const DenseType vector_type = {.name = "vector", .max_dim = VECTOR_MAX_DIM};
 
@@ -35,8 +35,6 @@ StaticAssertDecl(VECTOR_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_M
 
 #define DENSE_TYPE Vector
 #define DENSE_ELEMENT float
-#define DENSE_BITS uint32
-#define DENSE_NTOH(bits) pg_ntoh32(bits)
 #define DENSE_TO_FLOAT(element) (element)
 #define DENSE_FROM_FLOAT(number) (number)
 #define DENSE_IS_FINITE(element) (fabsf(element) <= FLT_MAX)
@@ -44,6 +42,8 @@ StaticAssertDecl(VECTOR_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_M
 #define DENSE_FN(name) vector_##name
 #define DENSE_NEW(dim) vector_new(dim)
 #define DENSE_GETARG(i) PG_GETARG_VECTOR_P(i)
+#define DENSE_READ(input, x, n) binary_read_floats(input, x, n)
+#define DENSE_WRITE(out, x, n) binary_write_floats(out, x, n)
 #define DENSE_L2(a, b, n) distance->l2_f32(a, b, n)
 #define DENSE_IP(a, b, n) distance->ip_f32(a, b, n)
 #define DENSE_L1(a, b, n) distance->l1_f32(a, b, n)
