@@ -89,6 +89,8 @@ parse_elements(const char **p, SparseElement *elements, int max, SparseResult *r
 			return status;
 		if (index < 1 || index > INT32_MAX)
 			return SPARSE_INDEX;
+		if (index > result->largest)
+			result->largest = (int32_t) index;
 		if (value != 0)
 		{
 			if (result->count == max)
@@ -133,7 +135,7 @@ parse_sparsevec(const char *text, SparseElement *elements, int max, SparseResult
 	for (int i = 1; i < result->count; i++)
 		if (elements[i].index == elements[i - 1].index)
 			return SPARSE_DUPLICATE;
-	if (dim >= 1 && result->count > 0 && elements[result->count - 1].index >= dim)
+	if (dim >= 1 && result->largest > dim)
 		return SPARSE_INDEX;
 	return SPARSE_OK;
 }

@@ -32,6 +32,7 @@ typedef struct SparseResult
 {
 	int count; /* elements stored, ascending by index, zeroes left out */
 	int32_t dim;
+	int32_t largest;    /* index there was, from 1, whether its value is zero or not; 0: none */
 	ParseStatus number; /* SPARSE_NUMBER: what is wrong with it */
 	const char *where;  /* and the token */
 	size_t length;
