@@ -46,6 +46,13 @@ typedef struct DistanceKernels
 	float (*l2_f16)(const float *a, const half *h, float scale, size_t n);
 	float (*ip_f16)(const float *a, const half *h, float scale, size_t n);
 	float (*l1_f16)(const float *a, const half *h, float scale, size_t n);
+
+	/* halves against halves; sums are of floats */
+	float (*l2_halves)(const half *a, const half *b, size_t n);
+	float (*ip_halves)(const half *a, const half *b, size_t n);
+	float (*l1_halves)(const half *a, const half *b, size_t n);
+	void (*cosine_halves)(const half *a, const half *b, size_t n, float parts[3]);
+
 	/* dst[i] = half(src[i] * scale), round to nearest even; overflow gives infinity */
 	void (*half_from_f32)(half *dst, const float *src, float scale, size_t n);
 	/* dst[i] = src[i] * scale */

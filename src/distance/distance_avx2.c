@@ -161,27 +161,77 @@ l1_f16(const float *a, const half *h, float scale, size_t n)
 	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
 }
 
+/* The sums of a cosine, a register of each. */
+typedef struct CosineSums
+{
+	__m256 ab;
+	__m256 aa;
+	__m256 bb;
+} CosineSums;
+
+static inline void
+cosine_step(CosineSums *sums, __m256 a, __m256 b)
+{
+	sums->ab = _mm256_fmadd_ps(a, b, sums->ab);
+	sums->aa = _mm256_fmadd_ps(a, a, sums->aa);
+	sums->bb = _mm256_fmadd_ps(b, b, sums->bb);
+}
+
+/* These sums over n elements in two sets of accumulators; the loads are as in SUM_LANES. */
+#define COSINE_LANES(a, a_first, b, b_first)                                         \
+	CosineSums s0 = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()}; \
+	CosineSums s1 = s0;                                                              \
+	size_t i = 0;                                                                    \
+                                                                                     \
+	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                                       \
+	{                                                                                \
+		cosine_step(&s0, a(i), b(i));                                                \
+		cosine_step(&s1, a(i + WIDTH), b(i + WIDTH));                                \
+	}                                                                                \
+	if (i + WIDTH <= n)                                                              \
+	{                                                                                \
+		cosine_step(&s0, a(i), b(i));                                                \
+		i += WIDTH;                                                                  \
+	}                                                                                \
+	if (i < n)                                                                       \
+		cosine_step(&s1, a_first(i), b_first(i));                                    \
+	parts[0] = sum_lanes(_mm256_add_ps(s0.ab, s1.ab));                               \
+	parts[1] = sum_lanes(_mm256_add_ps(s0.aa, s1.aa));                               \
+	parts[2] = sum_lanes(_mm256_add_ps(s0.bb, s1.bb))
+
 static void
 cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 {
-	__m256 ab[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-	__m256 aa[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-	__m256 bb[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-	int turn = 0;
+	COSINE_LANES(LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
+}
 
-	for (size_t i = 0; i < n; i += WIDTH, turn ^= 1)
-	{
-		bool whole = n - i >= WIDTH;
-		__m256 x = whole ? load(a + i) : load_first(a + i, n - i);
-		__m256 y = whole ? load(b + i) : load_first(b + i, n - i);
+#define LOAD_HALF_A(i) load_half(a + (i))
+#define LOAD_HALF_A_FIRST(i) load_half_first(a + (i), n - (i))
+#define LOAD_HALF_B(i) load_half(b + (i))
+#define LOAD_HALF_B_FIRST(i) load_half_first(b + (i), n - (i))
 
-		ab[turn] = _mm256_fmadd_ps(x, y, ab[turn]);
-		aa[turn] = _mm256_fmadd_ps(x, x, aa[turn]);
-		bb[turn] = _mm256_fmadd_ps(y, y, bb[turn]);
-	}
-	parts[0] = sum_lanes(_mm256_add_ps(ab[0], ab[1]));
-	parts[1] = sum_lanes(_mm256_add_ps(aa[0], aa[1]));
-	parts[2] = sum_lanes(_mm256_add_ps(bb[0], bb[1]));
+static float
+l2_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(l2_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static float
+ip_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(ip_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static float
+l1_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(l1_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static void
+cosine_halves(const half *a, const half *b, size_t n, float parts[3])
+{
+	COSINE_LANES(LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
 }
 
 static inline __m128i

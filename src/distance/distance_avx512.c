@@ -121,27 +121,78 @@ l1_f32(const float *a, const float *b, size_t n)
 #undef STEP
 }
 
+/* The sums of a cosine, a register of each. */
+typedef struct CosineSums
+{
+	__m512 ab;
+	__m512 aa;
+	__m512 bb;
+} CosineSums;
+
+static inline void
+cosine_step(CosineSums *sums, __m512 a, __m512 b)
+{
+	sums->ab = _mm512_fmadd_ps(a, b, sums->ab);
+	sums->aa = _mm512_fmadd_ps(a, a, sums->aa);
+	sums->bb = _mm512_fmadd_ps(b, b, sums->bb);
+}
+
+/* These sums over n elements in two sets of accumulators; load_x(x, mask) loads elements. */
+#define COSINE_LANES(load_x)                                                                  \
+	CosineSums s0 = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};          \
+	CosineSums s1 = s0;                                                                       \
+	size_t i = 0;                                                                             \
+                                                                                              \
+	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                                                \
+	{                                                                                         \
+		cosine_step(&s0, load_x(a + i, ALL_LANES), load_x(b + i, ALL_LANES));                 \
+		cosine_step(&s1, load_x(a + i + WIDTH, ALL_LANES), load_x(b + i + WIDTH, ALL_LANES)); \
+	}                                                                                         \
+	if (i + WIDTH <= n)                                                                       \
+	{                                                                                         \
+		cosine_step(&s0, load_x(a + i, ALL_LANES), load_x(b + i, ALL_LANES));                 \
+		i += WIDTH;                                                                           \
+	}                                                                                         \
+	if (i < n)                                                                                \
+		cosine_step(&s1, load_x(a + i, mask16(n - i)), load_x(b + i, mask16(n - i)));         \
+	parts[0] = _mm512_reduce_add_ps(_mm512_add_ps(s0.ab, s1.ab));                             \
+	parts[1] = _mm512_reduce_add_ps(_mm512_add_ps(s0.aa, s1.aa));                             \
+	parts[2] = _mm512_reduce_add_ps(_mm512_add_ps(s0.bb, s1.bb))
+
 static void
 cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 {
-	__m512 ab[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-	__m512 aa[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-	__m512 bb[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-	int turn = 0;
+	COSINE_LANES(load);
+}
 
-	for (size_t i = 0; i < n; i += WIDTH, turn ^= 1)
-	{
-		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
-		__m512 x = load(a + i, mask);
-		__m512 y = load(b + i, mask);
+static void
+cosine_halves(const half *a, const half *b, size_t n, float parts[3])
+{
+	COSINE_LANES(load_half);
+}
 
-		ab[turn] = _mm512_fmadd_ps(x, y, ab[turn]);
-		aa[turn] = _mm512_fmadd_ps(x, x, aa[turn]);
-		bb[turn] = _mm512_fmadd_ps(y, y, bb[turn]);
-	}
-	parts[0] = _mm512_reduce_add_ps(_mm512_add_ps(ab[0], ab[1]));
-	parts[1] = _mm512_reduce_add_ps(_mm512_add_ps(aa[0], aa[1]));
-	parts[2] = _mm512_reduce_add_ps(_mm512_add_ps(bb[0], bb[1]));
+static float
+l2_halves(const half *a, const half *b, size_t n)
+{
+#define STEP(sum, i, mask) l2_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+ip_halves(const half *a, const half *b, size_t n)
+{
+#define STEP(sum, i, mask) ip_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
+}
+
+static float
+l1_halves(const half *a, const half *b, size_t n)
+{
+#define STEP(sum, i, mask) l1_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
+	SUM_LANES(STEP);
+#undef STEP
 }
 
 static float

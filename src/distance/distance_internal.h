@@ -31,6 +31,10 @@
 		.l2_f16 = l2_f16,                              \
 		.ip_f16 = ip_f16,                              \
 		.l1_f16 = l1_f16,                              \
+		.l2_halves = l2_halves,                        \
+		.ip_halves = ip_halves,                        \
+		.l1_halves = l1_halves,                        \
+		.cosine_halves = cosine_halves,                \
 		.half_from_f32 = half_from_f32,                \
 		.f32_from_half = f32_from_half,                \
 		.dot_u8 = dot_u8,                              \

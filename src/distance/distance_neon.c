@@ -136,26 +136,77 @@ l1_f16(const float *a, const half *h, float scale, size_t n)
 	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
 }
 
+/* The sums of a cosine, a register of each. */
+typedef struct CosineSums
+{
+	float32x4_t ab;
+	float32x4_t aa;
+	float32x4_t bb;
+} CosineSums;
+
+static inline void
+cosine_step(CosineSums *sums, float32x4_t a, float32x4_t b)
+{
+	sums->ab = vfmaq_f32(sums->ab, a, b);
+	sums->aa = vfmaq_f32(sums->aa, a, a);
+	sums->bb = vfmaq_f32(sums->bb, b, b);
+}
+
+/* These sums over n elements in two sets of accumulators; the loads are as in SUM_LANES. */
+#define COSINE_LANES(a, a_first, b, b_first)                          \
+	CosineSums s0 = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)}; \
+	CosineSums s1 = s0;                                               \
+	size_t i = 0;                                                     \
+                                                                      \
+	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                        \
+	{                                                                 \
+		cosine_step(&s0, a(i), b(i));                                 \
+		cosine_step(&s1, a(i + WIDTH), b(i + WIDTH));                 \
+	}                                                                 \
+	if (i + WIDTH <= n)                                               \
+	{                                                                 \
+		cosine_step(&s0, a(i), b(i));                                 \
+		i += WIDTH;                                                   \
+	}                                                                 \
+	if (i < n)                                                        \
+		cosine_step(&s1, a_first(i), b_first(i));                     \
+	parts[0] = vaddvq_f32(vaddq_f32(s0.ab, s1.ab));                   \
+	parts[1] = vaddvq_f32(vaddq_f32(s0.aa, s1.aa));                   \
+	parts[2] = vaddvq_f32(vaddq_f32(s0.bb, s1.bb))
+
 static void
 cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 {
-	float32x4_t ab = vdupq_n_f32(0);
-	float32x4_t aa = ab;
-	float32x4_t bb = ab;
+	COSINE_LANES(LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
+}
 
-	for (size_t i = 0; i < n; i += WIDTH)
-	{
-		bool whole = n - i >= WIDTH;
-		float32x4_t x = whole ? load(a + i) : load_first(a + i, n - i);
-		float32x4_t y = whole ? load(b + i) : load_first(b + i, n - i);
+#define LOAD_HALF_A(i) load_half(a + (i))
+#define LOAD_HALF_A_FIRST(i) load_half_first(a + (i), n - (i))
+#define LOAD_HALF_B(i) load_half(b + (i))
+#define LOAD_HALF_B_FIRST(i) load_half_first(b + (i), n - (i))
 
-		ab = vfmaq_f32(ab, x, y);
-		aa = vfmaq_f32(aa, x, x);
-		bb = vfmaq_f32(bb, y, y);
-	}
-	parts[0] = vaddvq_f32(ab);
-	parts[1] = vaddvq_f32(aa);
-	parts[2] = vaddvq_f32(bb);
+static float
+l2_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(l2_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static float
+ip_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(ip_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static float
+l1_halves(const half *a, const half *b, size_t n)
+{
+	SUM_LANES(l1_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
+}
+
+static void
+cosine_halves(const half *a, const half *b, size_t n, float parts[3])
+{
+	COSINE_LANES(LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * distance_portable.c: the kernels in plain C, and the meaning of each in its simplest form.
  *
- * Sums of floats run in LANES independent parts, which lets any compiler use whatever registers it may assume.
+ * Sums of floats run in LANES independent parts, which lets any compiler use whatever registers it may assume.  Vectors
+ * need not be aligned, so their elements are copied out.
  */
 #include <math.h>
 #include <string.h>
@@ -27,6 +28,24 @@
 	return sum
 
 static inline float
+float_at(const float *x, size_t i)
+{
+	float result;
+
+	memcpy(&result, (const char *) x + i * sizeof(result), sizeof(result));
+	return result;
+}
+
+static inline float
+half_at(const half *x, size_t i)
+{
+	half bits;
+
+	memcpy(&bits, (const char *) x + i * sizeof(bits), sizeof(bits));
+	return half_to_float(bits);
+}
+
+static inline float
 square(float x)
 {
 	return x * x;
@@ -35,7 +54,7 @@ square(float x)
 static float
 l2_f32(const float *a, const float *b, size_t n)
 {
-#define TERM(i) square(a[i] - b[i])
+#define TERM(i) square(float_at(a, i) - float_at(b, i))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -43,7 +62,7 @@ l2_f32(const float *a, const float *b, size_t n)
 static float
 ip_f32(const float *a, const float *b, size_t n)
 {
-#define TERM(i) (a[i] * b[i])
+#define TERM(i) (float_at(a, i) * float_at(b, i))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -51,7 +70,7 @@ ip_f32(const float *a, const float *b, size_t n)
 static float
 l1_f32(const float *a, const float *b, size_t n)
 {
-#define TERM(i) fabsf(a[i] - b[i])
+#define TERM(i) fabsf(float_at(a, i) - float_at(b, i))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -67,7 +86,7 @@ cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 static float
 l2_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) square(a[i] - scale * half_to_float(h[i]))
+#define TERM(i) square(float_at(a, i) - scale * half_at(h, i))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -75,7 +94,7 @@ l2_f16(const float *a, const half *h, float scale, size_t n)
 static float
 ip_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) (a[i] * (scale * half_to_float(h[i])))
+#define TERM(i) (float_at(a, i) * (scale * half_at(h, i)))
 	SUM_FLOATS(TERM);
 #undef TERM
 }
@@ -83,9 +102,41 @@ ip_f16(const float *a, const half *h, float scale, size_t n)
 static float
 l1_f16(const float *a, const half *h, float scale, size_t n)
 {
-#define TERM(i) fabsf(a[i] - scale * half_to_float(h[i]))
+#define TERM(i) fabsf(float_at(a, i) - scale * half_at(h, i))
 	SUM_FLOATS(TERM);
 #undef TERM
+}
+
+static float
+l2_halves(const half *a, const half *b, size_t n)
+{
+#define TERM(i) square(half_at(a, i) - half_at(b, i))
+	SUM_FLOATS(TERM);
+#undef TERM
+}
+
+static float
+ip_halves(const half *a, const half *b, size_t n)
+{
+#define TERM(i) (half_at(a, i) * half_at(b, i))
+	SUM_FLOATS(TERM);
+#undef TERM
+}
+
+static float
+l1_halves(const half *a, const half *b, size_t n)
+{
+#define TERM(i) fabsf(half_at(a, i) - half_at(b, i))
+	SUM_FLOATS(TERM);
+#undef TERM
+}
+
+static void
+cosine_halves(const half *a, const half *b, size_t n, float parts[3])
+{
+	parts[0] = ip_halves(a, b, n);
+	parts[1] = ip_halves(a, a, n);
+	parts[2] = ip_halves(b, b, n);
 }
 
 static void

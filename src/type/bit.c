@@ -7,13 +7,38 @@
 #include "utils/varbit.h"
 
 #include "../distance/distance.h"
+#include "operand.h"
 
-static void
-check_lengths(VarBit *a, VarBit *b)
+/* A bit string as it lies, see operand.h. */
+typedef struct BitOperand
 {
-	if (VARBITLEN(a) != VARBITLEN(b))
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("different bit lengths %u and %u", VARBITLEN(a), VARBITLEN(b))));
+	int32 length; /* in bits */
+	const uint8 *bytes;
+} BitOperand;
+
+static inline BitOperand
+bit_operand(FunctionCallInfo fcinfo, int n)
+{
+	const char *data = operand_data(fcinfo, n);
+	BitOperand result;
+
+	memcpy(&result.length, data + offsetof(VarBit, bit_len) - VARHDRSZ, sizeof(result.length));
+	result.bytes = (const uint8 *) data + offsetof(VarBit, bit_dat) - VARHDRSZ;
+	return result;
+}
+
+#define OPERANDS(a, b)                     \
+	BitOperand a = bit_operand(fcinfo, 0); \
+	BitOperand b = bit_operand(fcinfo, 1); \
+	check_lengths(a.length, b.length)
+
+#define BYTES(operand) (((size_t) (operand).length + BITS_PER_BYTE - 1) / BITS_PER_BYTE)
+
+static inline void
+check_lengths(int32 a, int32 b)
+{
+	if (unlikely(a != b))
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", a, b)));
 }
 
 /* hamming_distance(a, b): the number of bits that differ. */
@@ -21,11 +46,8 @@ PG_FUNCTION_INFO_V1(hamming_distance);
 Datum
 hamming_distance(PG_FUNCTION_ARGS)
 {
-	VarBit *a = PG_GETARG_VARBIT_P(0);
-	VarBit *b = PG_GETARG_VARBIT_P(1);
-
-	check_lengths(a, b);
-	PG_RETURN_FLOAT8((float8) distance->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a)));
+	OPERANDS(a, b);
+	PG_RETURN_FLOAT8((float8) distance->hamming(a.bytes, b.bytes, BYTES(a)));
 }
 
 /* jaccard_distance(a, b): 1 less the share of the ones of either that both have; 1 if they have none in common. */
@@ -33,13 +55,11 @@ PG_FUNCTION_INFO_V1(jaccard_distance);
 Datum
 jaccard_distance(PG_FUNCTION_ARGS)
 {
-	VarBit *a = PG_GETARG_VARBIT_P(0);
-	VarBit *b = PG_GETARG_VARBIT_P(1);
 	int64 both;
 	int64 one;
 
-	check_lengths(a, b);
-	both = distance->and_count(VARBITS(a), VARBITS(b), VARBITBYTES(a));
-	one = distance->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a));
+	OPERANDS(a, b);
+	both = distance->and_count(a.bytes, b.bytes, BYTES(a));
+	one = distance->hamming(a.bytes, b.bytes, BYTES(a));
 	PG_RETURN_FLOAT8(both == 0 ? 1.0 : (float8) one / (float8) (one + both));
 }

@@ -5,30 +5,38 @@
  * return is finished in float8.  Two operands of different dimensions are an error everywhere.
  */
 
-#define DENSE_OPERANDS(a, b)         \
-	DENSE_TYPE *a = DENSE_GETARG(0); \
-	DENSE_TYPE *b = DENSE_GETARG(1); \
-	dense_check_same(&DENSE_DESCRIPTOR, a->dim, b->dim)
+/* A value as it lies, see operand.h: its elements need not be aligned. */
+typedef struct DenseOperand
+{
+	int dim;
+	const DENSE_ELEMENT *x;
+} DenseOperand;
 
-/* Releases detoasted copies, so that a sort or an index build does not collect them. */
-#define DENSE_FREE_OPERANDS(a, b) \
-	do                            \
-	{                             \
-		PG_FREE_IF_COPY(a, 0);    \
-		PG_FREE_IF_COPY(b, 1);    \
-	} while (0)
+static inline DenseOperand
+DENSE_FN(operand)(FunctionCallInfo fcinfo, int n)
+{
+	const char *data = operand_data(fcinfo, n);
+	DenseOperand result;
+	int16 dim;
+
+	memcpy(&dim, data + offsetof(DENSE_TYPE, dim) - VARHDRSZ, sizeof(dim));
+	result.dim = dim;
+	result.x = (const DENSE_ELEMENT *) (data + offsetof(DENSE_TYPE, x) - VARHDRSZ);
+	return result;
+}
+
+#define DENSE_OPERANDS(a, b)                       \
+	DenseOperand a = DENSE_FN(operand)(fcinfo, 0); \
+	DenseOperand b = DENSE_FN(operand)(fcinfo, 1); \
+	dense_check_same(&DENSE_DESCRIPTOR, a.dim, b.dim)
 
 /* name_l2_squared_distance(a, b): sum (a - b)^2. */
 DENSE_EXPORT(DENSE_FN(l2_squared_distance));
 Datum
 DENSE_FN(l2_squared_distance)(PG_FUNCTION_ARGS)
 {
-	float sum;
-
 	DENSE_OPERANDS(a, b);
-	sum = DENSE_L2(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) sum);
+	PG_RETURN_FLOAT8((float8) DENSE_L2(a.x, b.x, a.dim));
 }
 
 /* l2_distance(a, b): the Euclidean distance. */
@@ -36,12 +44,8 @@ DENSE_EXPORT(DENSE_FN(l2_distance));
 Datum
 DENSE_FN(l2_distance)(PG_FUNCTION_ARGS)
 {
-	float sum;
-
 	DENSE_OPERANDS(a, b);
-	sum = DENSE_L2(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sqrt((float8) sum));
+	PG_RETURN_FLOAT8(sqrt((float8) DENSE_L2(a.x, b.x, a.dim)));
 }
 
 /* inner_product(a, b): sum a * b. */
@@ -49,12 +53,8 @@ DENSE_EXPORT(DENSE_FN(inner_product));
 Datum
 DENSE_FN(inner_product)(PG_FUNCTION_ARGS)
 {
-	float sum;
-
 	DENSE_OPERANDS(a, b);
-	sum = DENSE_IP(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) sum);
+	PG_RETURN_FLOAT8((float8) DENSE_IP(a.x, b.x, a.dim));
 }
 
 /* name_negative_inner_product(a, b): the inner product as a distance, near is small. */
@@ -62,12 +62,8 @@ DENSE_EXPORT(DENSE_FN(negative_inner_product));
 Datum
 DENSE_FN(negative_inner_product)(PG_FUNCTION_ARGS)
 {
-	float sum;
-
 	DENSE_OPERANDS(a, b);
-	sum = DENSE_IP(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8(-(float8) sum);
+	PG_RETURN_FLOAT8(-(float8) DENSE_IP(a.x, b.x, a.dim));
 }
 
 /* cosine_distance(a, b): 1 - cosine, from 0 to 2; NaN when an operand is zero. */
@@ -79,8 +75,7 @@ DENSE_FN(cosine_distance)(PG_FUNCTION_ARGS)
 	float8 cosine;
 
 	DENSE_OPERANDS(a, b);
-	DENSE_COSINE(a->x, b->x, a->dim, parts);
-	DENSE_FREE_OPERANDS(a, b);
+	DENSE_COSINE(a.x, b.x, a.dim, parts);
 
 	cosine = (float8) parts[0] / sqrt((float8) parts[1] * (float8) parts[2]);
 	/* rounding may leave the range of a cosine; a NaN passes both comparisons and stays */
@@ -99,8 +94,7 @@ DENSE_FN(spherical_distance)(PG_FUNCTION_ARGS)
 	float8 cosine;
 
 	DENSE_OPERANDS(a, b);
-	cosine = (float8) DENSE_IP(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
+	cosine = (float8) DENSE_IP(a.x, b.x, a.dim);
 
 	/* acos is NaN outside of [-1, 1] */
 	if (cosine > 1)
@@ -115,12 +109,8 @@ DENSE_EXPORT(DENSE_FN(l1_distance));
 Datum
 DENSE_FN(l1_distance)(PG_FUNCTION_ARGS)
 {
-	float sum;
-
 	DENSE_OPERANDS(a, b);
-	sum = DENSE_L1(a->x, b->x, a->dim);
-	DENSE_FREE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) sum);
+	PG_RETURN_FLOAT8((float8) DENSE_L1(a.x, b.x, a.dim));
 }
 
 /* The Euclidean norm, added up in float8 so that no square of a finite element overflows. */

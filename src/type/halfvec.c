@@ -1,8 +1,7 @@
 /*
  * halfvec.c: the SQL functions of the type "halfvec".
  *
- * The bodies shared by the dense types, with elements of two bytes; vector.c says what the names to define are.  For
- * distances one operand is converted to floats, a piece at a time, and the kernel does the rest.
+ * The bodies shared by the dense types, with elements of two bytes; vector.c says what the names to define are.
  */
 #include "halfvec.h"
 
@@ -18,53 +17,13 @@
 #include "../distance/distance.h"
 #include "../distance/half.h"
 #include "dense.h"
+#include "operand.h"
 #include "message.h"
 #include "vector.h"
 
 static const DenseType halfvec_type = {.name = "halfvec", .max_dim = HALFVEC_MAX_DIM};
 
 StaticAssertDecl(HALFVEC_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_MAX_DIM floats");
-
-/* Elements converted at a time. */
-#define PIECE 1024
-
-typedef float (*HalfKernel)(const float *a, const half *h, float scale, size_t n);
-
-static float
-halfvec_kernel(HalfKernel kernel, const half *a, const half *b, int n)
-{
-	float x[PIECE];
-	float sum = 0;
-
-	for (int i = 0; i < n; i += PIECE)
-	{
-		int count = Min(PIECE, n - i);
-
-		distance->f32_from_half(x, a + i, 1.0f, count);
-		sum += kernel(x, b + i, 1.0f, count);
-	}
-	return sum;
-}
-
-static void
-halfvec_cosine(const half *a, const half *b, int n, float parts[3])
-{
-	float x[PIECE];
-	float y[PIECE];
-
-	parts[0] = parts[1] = parts[2] = 0;
-	for (int i = 0; i < n; i += PIECE)
-	{
-		int count = Min(PIECE, n - i);
-		float piece[3];
-
-		distance->f32_from_half(x, a + i, 1.0f, count);
-		distance->f32_from_half(y, b + i, 1.0f, count);
-		distance->cosine_f32(x, y, count, piece);
-		for (int k = 0; k < 3; k++)
-			parts[k] += piece[k];
-	}
-}
 
 #define DENSE_TYPE HalfVector
 #define DENSE_ELEMENT uint16
@@ -77,10 +36,10 @@ halfvec_cosine(const half *a, const half *b, int n, float parts[3])
 #define DENSE_GETARG(i) PG_GETARG_HALFVEC_P(i)
 #define DENSE_READ(input, x, n) binary_read_halves(input, x, n)
 #define DENSE_WRITE(out, x, n) binary_write_halves(out, x, n)
-#define DENSE_L2(a, b, n) halfvec_kernel(distance->l2_f16, a, b, n)
-#define DENSE_IP(a, b, n) halfvec_kernel(distance->ip_f16, a, b, n)
-#define DENSE_L1(a, b, n) halfvec_kernel(distance->l1_f16, a, b, n)
-#define DENSE_COSINE(a, b, n, parts) halfvec_cosine(a, b, n, parts)
+#define DENSE_L2(a, b, n) distance->l2_halves(a, b, n)
+#define DENSE_IP(a, b, n) distance->ip_halves(a, b, n)
+#define DENSE_L1(a, b, n) distance->l1_halves(a, b, n)
+#define DENSE_COSINE(a, b, n, parts) distance->cosine_halves(a, b, n, parts)
 
 #define DENSE_EXPORT(function) PG_FUNCTION_INFO_V1(function)
 

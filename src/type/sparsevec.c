@@ -1,7 +1,7 @@
 /*
  * sparsevec.c: distances, norms and order of the type "sparsevec".
  *
- * Two vectors are merged by their indices; sums are in double.
+ * Two vectors are merged by their indices, without branches; sums are in double.
  */
 #include "sparsevec.h"
 
@@ -11,34 +11,43 @@
 #include "utils/float.h"
 
 #include "dense.h"
+#include "operand.h"
 
 static const DenseType sparsevec_type = {.name = "sparsevec", .max_dim = SPARSEVEC_MAX_DIM};
 
+/* `value`, or zero where it is not `wanted`: without a branch, which nobody could foresee. */
+static inline float
+value_if(float value, bool wanted)
+{
+	uint32 bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	bits &= -(uint32) wanted;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
 /* The sum over all dimensions where one has an element of term(x, y), the values there. */
-#define SUM_MERGED(a, b, term)                         \
-	const float *x = SPARSEVEC_VALUES(a);              \
-	const float *y = SPARSEVEC_VALUES(b);              \
-	double sum = 0;                                    \
-	int i = 0;                                         \
-	int j = 0;                                         \
-                                                       \
-	while (i < (a)->nnz && j < (b)->nnz)               \
-	{                                                  \
-		if ((a)->indices[i] == (b)->indices[j])        \
-		{                                              \
-			sum += term((double) x[i], (double) y[j]); \
-			i++;                                       \
-			j++;                                       \
-		}                                              \
-		else if ((a)->indices[i] < (b)->indices[j])    \
-			sum += term((double) x[i++], 0.0);         \
-		else                                           \
-			sum += term(0.0, (double) y[j++]);         \
-	}                                                  \
-	while (i < (a)->nnz)                               \
-		sum += term((double) x[i++], 0.0);             \
-	while (j < (b)->nnz)                               \
-		sum += term(0.0, (double) y[j++]);             \
+#define SUM_MERGED(a, b, term)                                                        \
+	const float *x = SPARSEVEC_VALUES(a);                                             \
+	const float *y = SPARSEVEC_VALUES(b);                                             \
+	double sum = 0;                                                                   \
+	int i = 0;                                                                        \
+	int j = 0;                                                                        \
+                                                                                      \
+	while (i < (a)->nnz && j < (b)->nnz)                                              \
+	{                                                                                 \
+		bool first = (a)->indices[i] <= (b)->indices[j];                              \
+		bool second = (a)->indices[i] >= (b)->indices[j];                             \
+                                                                                      \
+		sum += term((double) value_if(x[i], first), (double) value_if(y[j], second)); \
+		i += first;                                                                   \
+		j += second;                                                                  \
+	}                                                                                 \
+	while (i < (a)->nnz)                                                              \
+		sum += term((double) x[i++], 0.0);                                            \
+	while (j < (b)->nnz)                                                              \
+		sum += term(0.0, (double) y[j++]);                                            \
 	return sum
 
 static inline double
@@ -74,12 +83,12 @@ sparsevec_product(const SparseVector *a, const SparseVector *b)
 
 	for (int i = 0, j = 0; i < a->nnz && j < b->nnz;)
 	{
-		if (a->indices[i] == b->indices[j])
-			sum += (double) x[i++] * y[j++];
-		else if (a->indices[i] < b->indices[j])
-			i++;
-		else
-			j++;
+		bool first = a->indices[i] <= b->indices[j];
+		bool second = a->indices[i] >= b->indices[j];
+
+		sum += (double) value_if(x[i], first && second) * y[j];
+		i += first;
+		j += second;
 	}
 	return sum;
 }
@@ -95,9 +104,11 @@ sparsevec_square(const SparseVector *v)
 	return sum;
 }
 
-#define OPERANDS(a, b)                          \
-	SparseVector *a = PG_GETARG_SPARSEVEC_P(0); \
-	SparseVector *b = PG_GETARG_SPARSEVEC_P(1); \
+/* Only a value of a dozen elements has a header of one byte: that one is copied, to be aligned. */
+#define OPERAND(n) DatumGetSparseVector(PointerGetDatum(operand(fcinfo, n)))
+#define OPERANDS(a, b)            \
+	SparseVector *a = OPERAND(0); \
+	SparseVector *b = OPERAND(1); \
 	dense_check_same(&sparsevec_type, a->dim, b->dim)
 
 /* sparsevec_l2_squared_distance(a, b): sum (a - b)^2. */

@@ -27,6 +27,7 @@
 
 #include "../distance/distance.h"
 #include "dense.h"
+#include "operand.h"
 #include "message.h"
 
 static const DenseType vector_type = {.name = "vector", .max_dim = VECTOR_MAX_DIM};
