@@ -17,6 +17,22 @@ class Failure(Exception):
     """The benchmark cannot go on; the message is for the user."""
 
 
+def dense_records(vectors, first_id, half):
+    """Rows (id, v) as COPY BINARY has them, thousands at a time."""
+    dimensions = vectors.shape[1]
+    value = np.dtype(">f2" if half else ">f4")
+    row = np.dtype([("fields", ">i2"), ("id_size", ">i4"), ("id", ">i4"), ("v_size", ">i4"),
+                    ("dimensions", ">i2"), ("unused", ">i2"), ("v", value, (dimensions,))])
+    for start in range(0, len(vectors), 10000):
+        part = vectors[start:start + 10000]
+        rows = np.zeros(len(part), dtype=row)
+        rows["fields"], rows["id_size"] = 2, 4
+        rows["v_size"], rows["dimensions"] = 4 + value.itemsize * dimensions, dimensions
+        rows["id"] = np.arange(first_id + start, first_id + start + len(part))
+        rows["v"] = part
+        yield rows.tobytes()
+
+
 class Server:
     """Runs SQL through psql in the environment of the cluster."""
 
@@ -80,21 +96,12 @@ class Server:
 
     def copy(self, table, vectors, first_id, half=False):
         """COPY BINARY of (id, v), ids counted from first_id."""
-        dimensions = vectors.shape[1]
-        value = np.dtype(">f2" if half else ">f4")
-        row = np.dtype([("fields", ">i2"), ("id_size", ">i4"), ("id", ">i4"), ("v_size", ">i4"),
-                        ("dimensions", ">i2"), ("unused", ">i2"), ("v", value, (dimensions,))])
+        sparse = hasattr(vectors, "records")
         with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", f"COPY {table} FROM STDIN (FORMAT binary)"],
                               env=self.env, stdin=subprocess.PIPE) as psql:
             psql.stdin.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-            for start in range(0, len(vectors), 10000):
-                part = vectors[start:start + 10000]
-                rows = np.zeros(len(part), dtype=row)
-                rows["fields"], rows["id_size"] = 2, 4
-                rows["v_size"], rows["dimensions"] = 4 + value.itemsize * dimensions, dimensions
-                rows["id"] = np.arange(first_id + start, first_id + start + len(part))
-                rows["v"] = part
-                psql.stdin.write(rows.tobytes())
+            for records in vectors.records(first_id) if sparse else dense_records(vectors, first_id, half):
+                psql.stdin.write(records)
             psql.stdin.write(b"\xff\xff")
             psql.stdin.close()
         if psql.returncode:
