@@ -39,7 +39,7 @@ create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bo
 	void *params;
 
 	options_shape(index, &shape);
-	params = palloc_aligned(code_params_size(&shape.spec));
+	params = palloc_on_line(code_params_size(&shape.spec));
 	sample = build_sample(heap, index, info, &shape);
 	build_train(sample, &shape, params);
 	index_create_pages(index, fork, &shape, params, wal);
@@ -70,7 +70,7 @@ build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *pl
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
-	ArenaShared *shared = palloc_aligned(arena_shared_size(&state->layout, plan));
+	ArenaShared *shared = palloc_on_line(arena_shared_size(&state->layout, plan));
 	BuildRows *rows;
 
 	arena_shared_init(shared, &state->layout, plan);

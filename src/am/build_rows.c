@@ -47,7 +47,7 @@ build_coder(const IndexState *state)
 
 	if (spec.bits == state->spec.bits)
 		return state->coder;
-	return coder_init(palloc_aligned(coder_size(&spec)), &spec, state->params);
+	return coder_init(palloc_on_line(coder_size(&spec)), &spec, state->params);
 }
 
 static Size
@@ -76,14 +76,14 @@ build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *s
 	rows->build_coder = build_coder(rows->state);
 	rows->arena = arena_attach(shared, area, index, rows->state, rows->build_coder);
 	rows->insert = graph_insert_create(&rows->arena->store, rows->state->ef_construction);
-	rows->query = palloc_aligned(code_query_size(rows->build_coder));
-	rows->vector = palloc_aligned(rows->state->spec.dims * sizeof(float));
-	rows->code = palloc_aligned(rows->state->layout.code_size);
+	rows->query = palloc_on_line(code_query_size(rows->build_coder));
+	rows->vector = palloc_on_line(rows->state->spec.dims * sizeof(float));
+	rows->code = palloc_on_line(rows->state->layout.code_size);
 	if (shared->side_size > 0)
-		rows->side_code = palloc_aligned(shared->side_size);
+		rows->side_code = palloc_on_line(shared->side_size);
 	if (rows->state->layout.vector_size > 0)
-		rows->stored = palloc_aligned(rows->state->layout.vector_size);
-	rows->scratch = palloc_aligned(scratch_size(rows));
+		rows->stored = palloc_on_line(rows->state->layout.vector_size);
+	rows->scratch = palloc_on_line(scratch_size(rows));
 	return rows;
 }
 
@@ -160,7 +160,7 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 	{
 		rows->pages = page_store_open(rows->index, state, false);
 		rows->page_insert = graph_insert_create(&rows->pages->store, state->ef_construction);
-		rows->page_query = palloc_aligned(code_query_size(state->coder));
+		rows->page_query = palloc_on_line(code_query_size(state->coder));
 	}
 	fill_element(rows, &rows->pages->element, tid);
 	coder_query(state->coder, rows->page_query, rows->vector, rows->scratch);

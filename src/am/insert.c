@@ -16,9 +16,9 @@
 static void *
 encode(const Coder *coder, Size size, const float *vector)
 {
-	void *code = palloc_aligned(size);
+	void *code = palloc_on_line(size);
 
-	coder_encode(coder, vector, code, palloc_aligned(coder_scratch_size(coder)));
+	coder_encode(coder, vector, code, palloc_on_line(coder_scratch_size(coder)));
 	return code;
 }
 
@@ -27,8 +27,8 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 {
 	PageStore *pages = page_store_open(index, state, true);
 	GraphInsert *insert = graph_insert_create(&pages->store, state->ef_construction);
-	CodeQuery *query = coder_query(state->coder, palloc_aligned(code_query_size(state->coder)), vector,
-								   palloc_aligned(coder_scratch_size(state->coder)));
+	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)), vector,
+								   palloc_on_line(coder_scratch_size(state->coder)));
 
 	pages->element.heap_tid = *heap_tid;
 	pages->element.code = encode(state->coder, state->layout.code_size, vector);
@@ -54,7 +54,7 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	state = index_state_get(index, &entry);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	vector = palloc_aligned(state->spec.dims * sizeof(float));
+	vector = palloc_on_line(state->spec.dims * sizeof(float));
 	if (element_read(element_type(index), state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	MemoryContextSwitchTo(old);

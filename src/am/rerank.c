@@ -50,7 +50,7 @@ table_begin(HnswScan *so)
 	table->estate = CreateExecutorState();
 	GetPerTupleExprContext(table->estate)->ecxt_scantuple = table->slot;
 	table->cxt = AllocSetContextCreate(so->cxt, "hnsw scan row", ALLOCSET_DEFAULT_SIZES);
-	table->vector = palloc_aligned(so->state->spec.dims * sizeof(float));
+	table->vector = palloc_on_line(so->state->spec.dims * sizeof(float));
 	MemoryContextSwitchTo(old);
 	return table;
 }

@@ -83,13 +83,13 @@ scan_allocate(Relation index, IndexState *state)
 	so->type = element_type(index);
 	so->pages = page_store_open(index, state, true);
 	so->search = graph_search_create(&so->pages->store, true);
-	so->query_vector = palloc_aligned(state->spec.dims * sizeof(float));
-	so->query_memory = palloc_aligned(code_query_size(state->coder));
-	so->scratch = palloc_aligned(coder_scratch_size(state->coder));
+	so->query_vector = palloc_on_line(state->spec.dims * sizeof(float));
+	so->query_memory = palloc_on_line(code_query_size(state->coder));
+	so->scratch = palloc_on_line(coder_scratch_size(state->coder));
 	if (state->vector_coder)
 	{
-		so->vector_query_memory = palloc_aligned(code_query_size(state->vector_coder));
-		so->vector_copy = palloc_aligned(state->layout.vector_size);
+		so->vector_query_memory = palloc_on_line(code_query_size(state->vector_coder));
+		so->vector_copy = palloc_on_line(state->layout.vector_size);
 	}
 	so->measured = pairingheap_allocate(result_compare, NULL);
 	so->stragglers = pairingheap_allocate(result_compare, NULL);

@@ -43,9 +43,9 @@ repairer_init(Repairer *repairer, HnswVacuum *vacuum)
 
 	repairer->repair = graph_repair_create(store, is_dead, vacuum);
 	repairer->insert = graph_insert_create(store, vacuum->reader->state->ef_construction);
-	repairer->query_memory = palloc_aligned(code_query_size(store->coder));
-	repairer->scratch = palloc_aligned(coder_scratch_size(store->coder));
-	repairer->code = palloc_aligned(vacuum->layout->code_size);
+	repairer->query_memory = palloc_on_line(code_query_size(store->coder));
+	repairer->scratch = palloc_on_line(coder_scratch_size(store->coder));
+	repairer->code = palloc_on_line(vacuum->layout->code_size);
 }
 
 static void

@@ -156,7 +156,7 @@ pack_clusters(const Coder *coder, const CodeSpec *spec, const float *centroids, 
 	uint32 ncodes = ngroups + first[ngroups];
 	Clusters header = {.nclusters = first[ngroups], .ngroups = ngroups, .code_size = code_size(spec)};
 	Clusters *clusters;
-	void *scratch = palloc_aligned(coder_scratch_size(coder));
+	void *scratch = palloc_on_line(coder_scratch_size(coder));
 
 	header.size = MAXALIGN(sizeof(Clusters)) + (ngroups + 1) * sizeof(uint32) + ncodes * sizeof(float) +
 				  (Size) ncodes * header.code_size;
@@ -200,8 +200,8 @@ clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, ui
 	training.rounds = code_metric_is_binary(spec->metric) ? 0 : ROUNDS;
 	training.owners = palloc(n * sizeof(uint32));
 	training.counts = palloc(most * sizeof(uint32));
-	training.sums = palloc_aligned(most * training.dims * sizeof(float));
-	centroids = palloc_aligned((ngroups + most) * training.dims * sizeof(float));
+	training.sums = palloc_on_line(most * training.dims * sizeof(float));
+	centroids = palloc_on_line((ngroups + most) * training.dims * sizeof(float));
 	rows = palloc(n * sizeof(uint32));
 	start = palloc((ngroups + 1) * sizeof(uint32));
 	first = palloc((ngroups + 1) * sizeof(uint32));

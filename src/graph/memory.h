@@ -12,7 +12,7 @@
 #define CODE_ALIGN 64
 
 static inline void *
-palloc_aligned(Size size)
+palloc_on_line(Size size)
 {
 	return (void *) TYPEALIGN(CODE_ALIGN, MemoryContextAllocHuge(CurrentMemoryContext, size + CODE_ALIGN));
 }

@@ -44,8 +44,8 @@ graph_select_create(GraphStore *store, int max_candidates)
 	GraphSelect *select = palloc0(sizeof(GraphSelect));
 
 	select->store = store;
-	select->query_memory = palloc_aligned(code_query_size(store->select_coder));
-	select->scratch = palloc_aligned(coder_scratch_size(store->select_coder));
+	select->query_memory = palloc_on_line(code_query_size(store->select_coder));
+	select->scratch = palloc_on_line(coder_scratch_size(store->select_coder));
 	select->size = max_candidates;
 	select->candidates = palloc(max_candidates * sizeof(Candidate));
 	select->nodes = palloc(max_candidates * sizeof(NodeId));

@@ -132,7 +132,7 @@ reader_hint(PageReader *reader, BlockNumber block)
 	return &reader->state->hints[block & (reader->state->nhints - 1)];
 }
 /* Raises an error that names the index and the block. */
-extern void page_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
+pg_noreturn extern void page_corrupted(Relation index, BlockNumber block, const char *what);
 /* Checks that a page read from disk is one of ours and of that kind; raises an error if not. */
 extern void page_check(Relation index, BlockNumber block, Page page, PageKind kind);
 /* Slots of a node page that have ever been used; raises an error if the page's tail says nonsense. */

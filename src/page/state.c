@@ -57,7 +57,7 @@ index_shape_layout(const IndexShape *shape, PageLayout *layout)
 static Coder *
 make_coder(const CodeSpec *spec, const void *params)
 {
-	return coder_init(palloc_aligned(coder_size(spec)), spec, params);
+	return coder_init(palloc_on_line(coder_size(spec)), spec, params);
 }
 
 /* Checks block 0 and copies its contents. */
@@ -93,7 +93,7 @@ read_params(Relation index, IndexState *state, BlockNumber block, uint32 size)
 {
 	char *to;
 
-	state->params = to = palloc_aligned(size);
+	state->params = to = palloc_on_line(size);
 	while (size > 0)
 	{
 		uint32 part = Min(size, PAGE_STREAM_SIZE);

@@ -6,6 +6,7 @@
 #include "fmgr.h"
 #include "utils/varbit.h"
 
+#include "../compat.h"
 #include "../distance/distance.h"
 #include "operand.h"
 
