@@ -3,9 +3,9 @@
 CREATE TEMP VIEW own AS SELECT classid, objid FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hnswc');
 
--- types: length, storage, alignment, category, typmod function
+-- types, but for those of arrays, which belong to extensions since 17: length, storage, alignment, category, typmod function
 SELECT typname, typlen, typstorage, typalign, typcategory, typmodin FROM pg_type
-WHERE oid IN (SELECT objid FROM own WHERE classid = 'pg_type'::regclass) ORDER BY typname COLLATE "C";
+WHERE oid IN (SELECT objid FROM own WHERE classid = 'pg_type'::regclass) AND typcategory <> 'A' ORDER BY typname COLLATE "C";
 
 -- functions and aggregates: result, volatility, strictness, parallel safety, kind
 SELECT p.oid::regprocedure AS function, prorettype::regtype AS result, provolatile AS v, proisstrict AS s, proparallel AS p, prokind AS k

@@ -9,7 +9,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $rounds = is_long() ? 300 : 25;
-my $node = hnsw_node('damage', 'restart_after_crash = off');
+# Data checksums, the default since 18, would be first to notice: they are PostgreSQL's to test.
+my $node = hnsw_node('damage', 'restart_after_crash = off', 'ignore_checksum_failure = on');
 $node->safe_psql('postgres', q{
 	CREATE TABLE t (id int, v vector(32));
 	INSERT INTO t SELECT i, test_vector(i, 32) FROM generate_series(1, 1500) i;

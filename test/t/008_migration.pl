@@ -92,13 +92,15 @@ sub standin_database
 		INSERT INTO pg_depend SELECT c, o.oid, 0, 'pg_extension'::regclass, e.oid, 0, 'e'
 			FROM pg_extension e, (
 				SELECT 'pg_proc'::regclass, oid FROM pg_proc
-				UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typtype = 'b' AND typcategory <> 'A'
 				UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator
 				UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast
 				UNION ALL SELECT 'pg_opclass'::regclass, oid FROM pg_opclass
 				UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily
 				UNION ALL SELECT 'pg_am'::regclass, oid FROM pg_am) o (c, oid)
 			WHERE e.extname = 'vector' AND o.oid::int8 > (SELECT oid FROM before);
+		ALTER EXTENSION vector ADD TYPE vector; -- with its array type, where those are members: since 17
+		ALTER EXTENSION vector ADD TYPE halfvec;
+		ALTER EXTENSION vector ADD TYPE sparsevec;
 	});
 	return;
 }
