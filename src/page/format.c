@@ -50,23 +50,20 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 {
 	uint32 usable = BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(PageTail);
 	uint32 size = MAXALIGN(sizeof(Slot) + code_size + 2 * m * sizeof(NodeId));
-	uint32 padded = TYPEALIGN(CACHE_LINE, size);
+	uint32 align = CACHE_LINE;
 
 	memset(layout, 0, sizeof(*layout));
 	if (size > usable)
 		return false;
 	layout->slots_per_page = usable / size;
 	layout->reciprocal = layout->slots_per_page == 1 ? 0 : PG_UINT64_MAX / layout->slots_per_page + 1;
-	if (CACHE_LINE + layout->slots_per_page * padded <= BLCKSZ - sizeof(PageTail))
-	{
-		layout->slot_size = padded;
-		layout->slot_start = CACHE_LINE;
-	}
-	else
-	{
-		layout->slot_size = size;
-		layout->slot_start = MAXALIGN(SizeOfPageHeaderData);
-	}
+	/* slots that start at a multiple of a cache line, or of half of one, lie on fewer lines: as long as that costs no slot */
+	while (align > MAXIMUM_ALIGNOF &&
+		   TYPEALIGN(align, SizeOfPageHeaderData) + layout->slots_per_page * TYPEALIGN(align, size) >
+			   BLCKSZ - sizeof(PageTail))
+		align /= 2;
+	layout->slot_size = TYPEALIGN(align, size);
+	layout->slot_start = TYPEALIGN(align, SizeOfPageHeaderData);
 	layout->code_size = code_size;
 	layout->code_offset = sizeof(Slot);
 	layout->links_offset = sizeof(Slot) + code_size;
