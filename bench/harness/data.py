@@ -46,22 +46,25 @@ def read_hdf5(path):
 
 
 def synthetic(rows, dimensions, queries, seed=1):
-    """Clusters of different sizes and widths, each a low-dimensional blob turned at random, as embeddings are."""
+    """
+    As embeddings are: a few directions have most of the variance, and clusters of different sizes, widths and shapes
+    overlap. Points are made in 48 dimensions whose deviations fall as i^-1/2, mapped to the dimensions asked for, and noise is
+    added to all of these.
+    """
     rng = np.random.default_rng(seed)
     clusters = int(np.clip(rows // 500, 8, 1000))
-    inner = min(dimensions, 24)
-    bases = rng.standard_normal((16, inner, dimensions), dtype=np.float32) / np.sqrt(inner)
-    centres = rng.standard_normal((clusters, dimensions), dtype=np.float32)
-    widths = rng.uniform(0.5, 2.0, clusters).astype(np.float32)
+    inner = min(dimensions, 48)
+    spread = (np.arange(1, inner + 1) ** -0.5).astype(np.float32)
+    shapes = np.stack([rng.permutation(spread) for _ in range(16)])
+    embed = rng.standard_normal((inner, dimensions), dtype=np.float32)
+    centres = spread * rng.standard_normal((clusters, inner), dtype=np.float32)
+    widths = rng.uniform(0.3, 0.9, clusters).astype(np.float32)
     weights = rng.dirichlet(np.full(clusters, 2.0))
 
     def draw(count):
         which = rng.choice(clusters, count, p=weights)
-        points = np.empty((count, dimensions), dtype=np.float32)
-        for turn in range(len(bases)):
-            mine = which % len(bases) == turn
-            blob = rng.standard_normal((mine.sum(), inner), dtype=np.float32) @ bases[turn]
-            points[mine] = centres[which[mine]] + widths[which[mine], None] * blob
+        points = rng.standard_normal((count, inner), dtype=np.float32)
+        points = (centres[which] + widths[which, None] * shapes[which % len(shapes)] * points) @ embed
         return points + 0.1 * rng.standard_normal(points.shape, dtype=np.float32)
 
     return draw(rows), draw(queries), None

@@ -172,6 +172,7 @@ typedef struct GraphSelect
 	const void **sorted_codes;
 	const void **chosen_codes;
 	const void **fresh_codes; /* of those chosen now, which may reject one that was selected before */
+	float *distances;
 	NodeId *rejected;
 	int nselected; /* result: how many of the chosen were selected; the rest fills up */
 } GraphSelect;

@@ -53,6 +53,7 @@ graph_select_create(GraphStore *store, int max_candidates)
 	select->sorted_codes = palloc(max_candidates * sizeof(void *));
 	select->chosen_codes = palloc(max_candidates * sizeof(void *));
 	select->fresh_codes = palloc(max_candidates * sizeof(void *));
+	select->distances = palloc(max_candidates * sizeof(float));
 	select->rejected = palloc(max_candidates * sizeof(NodeId));
 	return select;
 }
@@ -131,28 +132,30 @@ graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n,
 	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
 }
 
-static int
-candidate_compare(const void *a, const void *b)
+/* By distance, and by address where that is equal, so that a node met twice stands beside itself. */
+static inline int
+candidate_compare(const Candidate *x, const Candidate *y)
 {
-	const Candidate *x = a;
-	const Candidate *y = b;
-
 	if (x->dist != y->dist)
 		return x->dist < y->dist ? -1 : 1;
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-int
-graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *chosen)
+#define ST_SORT sort_candidates
+#define ST_ELEMENT_TYPE Candidate
+#define ST_COMPARE(a, b) candidate_compare(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Measures the nodes from the base into select->candidates, nearest first; returns how many there are. */
+static int
+measure_around(GraphSelect *select, const SelectAround *around)
 {
 	GraphStore *store = select->store;
 	CodeQuery *query;
 	int nfound = 0;
-	int nsorted = 0;
-	int nchosen = 0;
 
-	Assert(around->n <= select->size);
-	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
 	store->codes(store, around->layer, around->nodes, around->n, select->codes);
 	for (int i = 0; i < around->n; i++)
 	{
@@ -161,13 +164,28 @@ graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *cho
 		if (around->nodes[i] == around->base || select->codes[i] == NULL)
 			continue;
 		candidate->node = around->nodes[i];
-		candidate->dist = code_distance(query, select->codes[i], NULL);
 		/* generation is of no use here: until the codes are sorted too it says where the code is */
 		candidate->generation = (uint16) i;
 		candidate->flags = i < around->nselected ? CANDIDATE_SELECTED : 0;
-		nfound++;
+		select->sorted_codes[nfound++] = select->codes[i];
 	}
-	qsort(select->candidates, nfound, sizeof(Candidate), candidate_compare);
+	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
+	code_distances(query, select->sorted_codes, nfound, select->distances, NULL);
+	for (int i = 0; i < nfound; i++)
+		select->candidates[i].dist = select->distances[i];
+	sort_candidates(select->candidates, nfound);
+	return nfound;
+}
+
+int
+graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *chosen)
+{
+	int nfound;
+	int nsorted = 0;
+	int nchosen = 0;
+
+	Assert(around->n <= select->size);
+	nfound = measure_around(select, around);
 	for (int i = 0; i < nfound; i++)
 	{
 		Candidate *candidate = &select->candidates[i];
