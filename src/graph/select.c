@@ -156,6 +156,8 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	CodeQuery *query;
 	int nfound = 0;
 
+	/* first, since the base's code may be where the next ones are copied to */
+	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
 	store->codes(store, around->layer, around->nodes, around->n, select->codes);
 	for (int i = 0; i < around->n; i++)
 	{
@@ -169,7 +171,6 @@ measure_around(GraphSelect *select, const SelectAround *around)
 		candidate->flags = i < around->nselected ? CANDIDATE_SELECTED : 0;
 		select->sorted_codes[nfound++] = select->codes[i];
 	}
-	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
 	code_distances(query, select->sorted_codes, nfound, select->distances, NULL);
 	for (int i = 0; i < nfound; i++)
 		select->candidates[i].dist = select->distances[i];
