@@ -73,8 +73,8 @@ repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, 
 	{
 		NodeId links[GRAPH_MAX_LINKS];
 
-		/* farther than the neighbours' neighbours only as long as there is no choice yet */
-		if (i >= nlinked && repair->nnodes >= GRAPH_CAPACITY(store->m, layer))
+		/* as many as there can be a use for; farther than the neighbours' neighbours only as long as there is no choice yet */
+		if (repair->nnodes >= (i < nlinked ? 3 : 1) * GRAPH_CAPACITY(store->m, layer))
 			break;
 		repair_meet(repair, links, store->neighbours(store, repair->dead[i], layer, GENERATION_ANY, links));
 	}
