@@ -1,4 +1,5 @@
-# Sparse vectors of 1,000 elements and more: recall of every metric, and how much less the index does than a scan of the table.
+# Sparse vectors of 1,000 elements and more, at the m advised for them: recall of every metric, and how much less the index does
+# than a scan of the table.
 use strict;
 use warnings;
 use FindBin;
@@ -86,11 +87,11 @@ cmp_ok($node->safe_psql('postgres', 'SELECT min(elements(v)) FROM (SELECT v FROM
 
 foreach my $metric (sort keys %operators)
 {
-	$node->safe_psql('postgres', "CREATE INDEX t_idx ON t USING hnsw (v sparsevec_${metric}_ops)");
+	$node->safe_psql('postgres', "CREATE INDEX t_idx ON t USING hnsw (v sparsevec_${metric}_ops) WITH (m = 32)");
 	my ($recall, $index_ms, $exact_ms, $index_blocks, $exact_blocks, $plan) =
 		split(/\|/, $node->safe_psql('postgres', "SELECT * FROM compare('$operators{$metric}')"));
 	is($plan, 'Index Scan', "$metric: the index is used");
-	cmp_ok($recall, '>=', 0.9, "$metric: recall $recall");
+	cmp_ok($recall, '>=', 0.95, "$metric: recall $recall");
 	# some 150 of the rows are measured exactly
 	cmp_ok($index_blocks, '<', $exact_blocks / 5, "$metric: $index_blocks blocks, the scan $exact_blocks");
 	cmp_ok($index_ms, '<', $exact_ms / 5, "$metric: $index_ms ms, the scan $exact_ms ms");
