@@ -88,15 +88,12 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 		return false;
 	old = MemoryContextSwitchTo(table->cxt);
 	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
-	if (so->type->distance != NULL)
+	found = !isnull[0];
+	if (found && so->type->distance != NULL)
+		*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
+	else if (found)
 	{
-		found = !isnull[0];
-		if (found)
-			*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
-	}
-	else
-	{
-		found = !isnull[0] && element_read(so->type, so->state->spec.dims, values[0], table->vector);
+		found = element_read(so->type, so->state->spec.dims, values[0], table->vector);
 		if (found)
 			*dist = code_distance(so->vector_query, table->vector, NULL);
 	}

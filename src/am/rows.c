@@ -17,6 +17,7 @@
 
 #include "access/heapam.h"
 #include "am/scan.h"
+#include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
 
 #define MIN_HINTS 1024
@@ -37,10 +38,8 @@ rows_begin(HnswScan *so)
 	rows->fetch = (IndexFetchHeapData *) so->scan->xs_heapfetch;
 	if (rows->hints == NULL)
 	{
-		uint32 nhints = MIN_HINTS;
+		uint32 nhints = pg_nextpower2_32(Max(Min(RelationGetNumberOfBlocks(heap), MAX_HINTS), MIN_HINTS));
 
-		while (nhints < RelationGetNumberOfBlocks(heap) && nhints < MAX_HINTS)
-			nhints *= 2;
 		rows->hints = MemoryContextAllocZero(so->cxt, nhints * sizeof(RowHint));
 		rows->mask = nhints - 1;
 	}

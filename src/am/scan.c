@@ -116,7 +116,6 @@ static HnswScan *
 scan_create(IndexScanDesc scan, IndexState *state)
 {
 	HnswScan *so = state->spare_scan;
-	PageReader *reader;
 
 	if (so != NULL)
 	{
@@ -127,8 +126,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	else
 		so = scan_allocate(scan->indexRelation, state);
 	so->scan = scan;
-	reader = &so->pages->reader;
-	reader_init(reader, scan->indexRelation, state);
+	reader_init(&so->pages->reader, scan->indexRelation, state);
 	rows_begin(so);
 	return so;
 }

@@ -155,31 +155,42 @@ arena_slot(Arena *arena, NodeId node)
 					 node - block * arena->layout->slots_per_page);
 }
 
+/*
+ * What the arena knows of a node beside its slot lies behind the pages of its chunk: a code of side_size bytes for each of
+ * the chunk's slots, then a byte for each.  Returns where that begins, and which of the chunk's slots is the node's.
+ */
+static inline char *
+arena_beside(Arena *arena, NodeId node, Size *slot)
+{
+	uint32 number = arena->page_of_block[node_block(arena->layout, node)];
+
+	*slot = (Size) (number % ARENA_CHUNK_PAGES) * arena->layout->slots_per_page + node_slot(arena->layout, node);
+	return arena_chunk(arena, number / ARENA_CHUNK_PAGES) + (Size) ARENA_CHUNK_PAGES * BLCKSZ;
+}
+
 /* The code that the build measures a node by. */
 static inline void *
 arena_code(Arena *arena, NodeId node)
 {
 	Size side_size = arena->shared->side_size;
-	uint32 number;
+	Size slot;
+	char *beside;
 
 	if (side_size == 0)
 		return slot_code(arena->layout, arena_slot(arena, node));
-	number = arena->page_of_block[node_block(arena->layout, node)];
-	return arena_chunk(arena, number / ARENA_CHUNK_PAGES) + (Size) ARENA_CHUNK_PAGES * BLCKSZ +
-		   ((Size) (number % ARENA_CHUNK_PAGES) * arena->layout->slots_per_page + node_slot(arena->layout, node)) *
-			   side_size;
+	beside = arena_beside(arena, node, &slot);
+	return beside + slot * side_size;
 }
 
-/* How many of a node's neighbours were selected together: a byte behind a chunk's pages and codes. */
+/* How many of a node's neighbours were selected together. */
 static inline uint8 *
 arena_selected(Arena *arena, NodeId node)
 {
-	uint32 slots = arena->layout->slots_per_page;
-	uint32 number = arena->page_of_block[node_block(arena->layout, node)];
+	Size slot;
+	char *beside = arena_beside(arena, node, &slot);
+	Size slots = (Size) ARENA_CHUNK_PAGES * arena->layout->slots_per_page;
 
-	return (uint8 *) arena_chunk(arena, number / ARENA_CHUNK_PAGES) +
-		   ARENA_CHUNK_PAGES * (BLCKSZ + (Size) slots * arena->shared->side_size) +
-		   (Size) (number % ARENA_CHUNK_PAGES) * slots + node_slot(arena->layout, node);
+	return (uint8 *) beside + slots * arena->shared->side_size + slot;
 }
 
 #endif /* HNSWC_ARENA_H */

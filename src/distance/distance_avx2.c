@@ -16,6 +16,8 @@ DISTANCE_TARGET_BEGIN("avx2,fma,f16c,popcnt")
 #define WIDTH 8  /* floats in a register */
 #define BYTES 32 /* bytes in a register */
 
+typedef __m256 Lanes;
+
 static inline float
 sum_lanes(__m256 x)
 {
@@ -25,10 +27,22 @@ sum_lanes(__m256 x)
 	return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
 }
 
-static inline float
-sum4(__m256 s0, __m256 s1, __m256 s2, __m256 s3)
+static inline Lanes
+lanes_of(float x)
 {
-	return sum_lanes(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
+	return _mm256_set1_ps(x);
+}
+
+static inline Lanes
+lanes_add(Lanes a, Lanes b)
+{
+	return _mm256_add_ps(a, b);
+}
+
+static inline Lanes
+lanes_mul(Lanes a, Lanes b)
+{
+	return _mm256_mul_ps(a, b);
 }
 
 /* All bits in the first n lanes, n below WIDTH. */
@@ -91,148 +105,7 @@ l1_step(__m256 sum, __m256 a, __m256 b)
 	return _mm256_add_ps(sum, absolute(_mm256_sub_ps(a, b)));
 }
 
-/* A sum over n elements: `a(i)` and `b(i)` load the lanes from i on, a_first and b_first those that are left at i. */
-#define SUM_LANES(step, a, a_first, b, b_first)            \
-	__m256 s0 = _mm256_setzero_ps();                       \
-	__m256 s1 = s0;                                        \
-	__m256 s2 = s0;                                        \
-	__m256 s3 = s0;                                        \
-	size_t i = 0;                                          \
-                                                           \
-	for (; i + 4 * WIDTH <= n; i += 4 * WIDTH)             \
-	{                                                      \
-		s0 = step(s0, a(i), b(i));                         \
-		s1 = step(s1, a(i + WIDTH), b(i + WIDTH));         \
-		s2 = step(s2, a(i + 2 * WIDTH), b(i + 2 * WIDTH)); \
-		s3 = step(s3, a(i + 3 * WIDTH), b(i + 3 * WIDTH)); \
-	}                                                      \
-	for (; i + WIDTH <= n; i += WIDTH)                     \
-		s0 = step(s0, a(i), b(i));                         \
-	if (i < n)                                             \
-		s1 = step(s1, a_first(i), b_first(i));             \
-	return sum4(s0, s1, s2, s3)
-
-#define LOAD_A(i) load(a + (i))
-#define LOAD_A_FIRST(i) load_first(a + (i), n - (i))
-#define LOAD_B(i) load(b + (i))
-#define LOAD_B_FIRST(i) load_first(b + (i), n - (i))
-#define LOAD_H(i) _mm256_mul_ps(factor, load_half(h + (i)))
-#define LOAD_H_FIRST(i) _mm256_mul_ps(factor, load_half_first(h + (i), n - (i)))
-
-static float
-l2_f32(const float *a, const float *b, size_t n)
-{
-	SUM_LANES(l2_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
-}
-
-static float
-ip_f32(const float *a, const float *b, size_t n)
-{
-	SUM_LANES(ip_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
-}
-
-static float
-l1_f32(const float *a, const float *b, size_t n)
-{
-	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
-}
-
-static float
-l2_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m256 factor = _mm256_set1_ps(scale);
-
-	SUM_LANES(l2_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-static float
-ip_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m256 factor = _mm256_set1_ps(scale);
-
-	SUM_LANES(ip_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-static float
-l1_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m256 factor = _mm256_set1_ps(scale);
-
-	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-/* The sums of a cosine, a register of each. */
-typedef struct CosineSums
-{
-	__m256 ab;
-	__m256 aa;
-	__m256 bb;
-} CosineSums;
-
-static inline void
-cosine_step(CosineSums *sums, __m256 a, __m256 b)
-{
-	sums->ab = _mm256_fmadd_ps(a, b, sums->ab);
-	sums->aa = _mm256_fmadd_ps(a, a, sums->aa);
-	sums->bb = _mm256_fmadd_ps(b, b, sums->bb);
-}
-
-/* These sums over n elements in two sets of accumulators; the loads are as in SUM_LANES. */
-#define COSINE_LANES(a, a_first, b, b_first)                                         \
-	CosineSums s0 = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()}; \
-	CosineSums s1 = s0;                                                              \
-	size_t i = 0;                                                                    \
-                                                                                     \
-	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                                       \
-	{                                                                                \
-		cosine_step(&s0, a(i), b(i));                                                \
-		cosine_step(&s1, a(i + WIDTH), b(i + WIDTH));                                \
-	}                                                                                \
-	if (i + WIDTH <= n)                                                              \
-	{                                                                                \
-		cosine_step(&s0, a(i), b(i));                                                \
-		i += WIDTH;                                                                  \
-	}                                                                                \
-	if (i < n)                                                                       \
-		cosine_step(&s1, a_first(i), b_first(i));                                    \
-	parts[0] = sum_lanes(_mm256_add_ps(s0.ab, s1.ab));                               \
-	parts[1] = sum_lanes(_mm256_add_ps(s0.aa, s1.aa));                               \
-	parts[2] = sum_lanes(_mm256_add_ps(s0.bb, s1.bb))
-
-static void
-cosine_f32(const float *a, const float *b, size_t n, float parts[3])
-{
-	COSINE_LANES(LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
-}
-
-#define LOAD_HALF_A(i) load_half(a + (i))
-#define LOAD_HALF_A_FIRST(i) load_half_first(a + (i), n - (i))
-#define LOAD_HALF_B(i) load_half(b + (i))
-#define LOAD_HALF_B_FIRST(i) load_half_first(b + (i), n - (i))
-
-static float
-l2_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(l2_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static float
-ip_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(ip_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static float
-l1_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(l1_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static void
-cosine_halves(const half *a, const half *b, size_t n, float parts[3])
-{
-	COSINE_LANES(LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
+#include "distance/distance_floats.inc.h"
 
 static inline __m128i
 to_halves(__m256 x, __m256 factor)

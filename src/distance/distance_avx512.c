@@ -1,8 +1,7 @@
 /*
  * distance_avx512.c: the kernels for AVX-512 with VNNI and VPOPCNTDQ.
  *
- * Four accumulators hide the latency of an addition; a masked load takes what is left at the end, so nothing beyond it is
- * read.
+ * A masked load takes what is left at the end, so nothing beyond it is read.
  */
 #include "distance/distance_internal.h"
 
@@ -14,6 +13,8 @@ DISTANCE_TARGET_BEGIN("avx2,fma,f16c,popcnt,avx512f,avx512bw,avx512vl,avx512dq,a
 
 #define WIDTH 16 /* floats in a register */
 #define ALL_LANES ((__mmask16) -1)
+
+typedef __m512 Lanes;
 
 static inline __mmask16
 mask16(size_t n)
@@ -28,21 +29,63 @@ mask64(size_t n)
 }
 
 static inline float
-sum4(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
+sum_lanes(__m512 x)
 {
-	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
+	return _mm512_reduce_add_ps(x);
+}
+
+static inline Lanes
+lanes_of(float x)
+{
+	return _mm512_set1_ps(x);
+}
+
+static inline Lanes
+lanes_add(Lanes a, Lanes b)
+{
+	return _mm512_add_ps(a, b);
+}
+
+static inline Lanes
+lanes_mul(Lanes a, Lanes b)
+{
+	return _mm512_mul_ps(a, b);
 }
 
 static inline __m512
-load(const float *x, __mmask16 mask)
+load_masked(const float *x, __mmask16 mask)
 {
 	return _mm512_maskz_loadu_ps(mask, x);
 }
 
 static inline __m512
-load_half(const half *x, __mmask16 mask)
+load_half_masked(const half *x, __mmask16 mask)
 {
 	return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x));
+}
+
+static inline __m512
+load(const float *x)
+{
+	return _mm512_loadu_ps(x);
+}
+
+static inline __m512
+load_first(const float *x, size_t n)
+{
+	return load_masked(x, mask16(n));
+}
+
+static inline __m512
+load_half(const half *x)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) x));
+}
+
+static inline __m512
+load_half_first(const half *x, size_t n)
+{
+	return load_half_masked(x, mask16(n));
 }
 
 static inline __m512
@@ -65,162 +108,7 @@ l1_step(__m512 sum, __m512 a, __m512 b)
 	return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(a, b)));
 }
 
-/*
- * A sum over n elements in four accumulators; `step(sum, i, mask)` adds the 16 elements from i on, those of the mask.
- */
-#define SUM_LANES(step)                          \
-	__m512 s0 = _mm512_setzero_ps();             \
-	__m512 s1 = _mm512_setzero_ps();             \
-	__m512 s2 = _mm512_setzero_ps();             \
-	__m512 s3 = _mm512_setzero_ps();             \
-	size_t i = 0;                                \
-                                                 \
-	for (; i + 4 * WIDTH <= n; i += 4 * WIDTH)   \
-	{                                            \
-		s0 = step(s0, i, ALL_LANES);             \
-		s1 = step(s1, i + WIDTH, ALL_LANES);     \
-		s2 = step(s2, i + 2 * WIDTH, ALL_LANES); \
-		s3 = step(s3, i + 3 * WIDTH, ALL_LANES); \
-	}                                            \
-	if (i + 2 * WIDTH <= n)                      \
-	{                                            \
-		s0 = step(s0, i, ALL_LANES);             \
-		s1 = step(s1, i + WIDTH, ALL_LANES);     \
-		i += 2 * WIDTH;                          \
-	}                                            \
-	if (i + WIDTH <= n)                          \
-	{                                            \
-		s2 = step(s2, i, ALL_LANES);             \
-		i += WIDTH;                              \
-	}                                            \
-	if (i < n)                                   \
-		s3 = step(s3, i, mask16(n - i));         \
-	return sum4(s0, s1, s2, s3)
-
-static float
-l2_f32(const float *a, const float *b, size_t n)
-{
-#define STEP(sum, i, mask) l2_step(sum, load(a + (i), mask), load(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-ip_f32(const float *a, const float *b, size_t n)
-{
-#define STEP(sum, i, mask) ip_step(sum, load(a + (i), mask), load(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-l1_f32(const float *a, const float *b, size_t n)
-{
-#define STEP(sum, i, mask) l1_step(sum, load(a + (i), mask), load(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-/* The sums of a cosine, a register of each. */
-typedef struct CosineSums
-{
-	__m512 ab;
-	__m512 aa;
-	__m512 bb;
-} CosineSums;
-
-static inline void
-cosine_step(CosineSums *sums, __m512 a, __m512 b)
-{
-	sums->ab = _mm512_fmadd_ps(a, b, sums->ab);
-	sums->aa = _mm512_fmadd_ps(a, a, sums->aa);
-	sums->bb = _mm512_fmadd_ps(b, b, sums->bb);
-}
-
-/* These sums over n elements in two sets of accumulators; load_x(x, mask) loads elements. */
-#define COSINE_LANES(load_x)                                                                  \
-	CosineSums s0 = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};          \
-	CosineSums s1 = s0;                                                                       \
-	size_t i = 0;                                                                             \
-                                                                                              \
-	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                                                \
-	{                                                                                         \
-		cosine_step(&s0, load_x(a + i, ALL_LANES), load_x(b + i, ALL_LANES));                 \
-		cosine_step(&s1, load_x(a + i + WIDTH, ALL_LANES), load_x(b + i + WIDTH, ALL_LANES)); \
-	}                                                                                         \
-	if (i + WIDTH <= n)                                                                       \
-	{                                                                                         \
-		cosine_step(&s0, load_x(a + i, ALL_LANES), load_x(b + i, ALL_LANES));                 \
-		i += WIDTH;                                                                           \
-	}                                                                                         \
-	if (i < n)                                                                                \
-		cosine_step(&s1, load_x(a + i, mask16(n - i)), load_x(b + i, mask16(n - i)));         \
-	parts[0] = _mm512_reduce_add_ps(_mm512_add_ps(s0.ab, s1.ab));                             \
-	parts[1] = _mm512_reduce_add_ps(_mm512_add_ps(s0.aa, s1.aa));                             \
-	parts[2] = _mm512_reduce_add_ps(_mm512_add_ps(s0.bb, s1.bb))
-
-static void
-cosine_f32(const float *a, const float *b, size_t n, float parts[3])
-{
-	COSINE_LANES(load);
-}
-
-static void
-cosine_halves(const half *a, const half *b, size_t n, float parts[3])
-{
-	COSINE_LANES(load_half);
-}
-
-static float
-l2_halves(const half *a, const half *b, size_t n)
-{
-#define STEP(sum, i, mask) l2_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-ip_halves(const half *a, const half *b, size_t n)
-{
-#define STEP(sum, i, mask) ip_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-l1_halves(const half *a, const half *b, size_t n)
-{
-#define STEP(sum, i, mask) l1_step(sum, load_half(a + (i), mask), load_half(b + (i), mask))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-l2_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m512 factor = _mm512_set1_ps(scale);
-#define STEP(sum, i, mask) l2_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-ip_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m512 factor = _mm512_set1_ps(scale);
-#define STEP(sum, i, mask) ip_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
-	SUM_LANES(STEP);
-#undef STEP
-}
-
-static float
-l1_f16(const float *a, const half *h, float scale, size_t n)
-{
-	__m512 factor = _mm512_set1_ps(scale);
-#define STEP(sum, i, mask) l1_step(sum, load(a + (i), mask), _mm512_mul_ps(factor, load_half(h + (i), mask)))
-	SUM_LANES(STEP);
-#undef STEP
-}
+#include "distance/distance_floats.inc.h"
 
 static void
 half_from_f32(half *dst, const float *src, float scale, size_t n)
@@ -230,7 +118,7 @@ half_from_f32(half *dst, const float *src, float scale, size_t n)
 	for (size_t i = 0; i < n; i += WIDTH)
 	{
 		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
-		__m512 x = _mm512_mul_ps(load(src + i, mask), factor);
+		__m512 x = _mm512_mul_ps(load_masked(src + i, mask), factor);
 
 		_mm256_mask_storeu_epi16(dst + i, mask, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 	}
@@ -245,7 +133,7 @@ f32_from_half(float *dst, const half *src, float scale, size_t n)
 	{
 		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
 
-		_mm512_mask_storeu_ps(dst + i, mask, _mm512_mul_ps(load_half(src + i, mask), factor));
+		_mm512_mask_storeu_ps(dst + i, mask, _mm512_mul_ps(load_half_masked(src + i, mask), factor));
 	}
 }
 
@@ -457,12 +345,15 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	__m512 base = _mm512_set1_ps(lo);
 	__m512 factor = _mm512_set1_ps(step);
 	/* lanes beyond the end have to add nothing, and base alone is not nothing */
-#define STEP(sum, i, mask)                                                                                       \
-	_mm512_mask_add_ps(sum, mask, sum,                                                                           \
-					   _mm512_abs_ps(_mm512_sub_ps(_mm512_fmadd_ps(factor, load_levels(code + (i), mask), base), \
-												   load(q + (i), mask))))
-	SUM_LANES(STEP);
-#undef STEP
+#define LEVELS(i) _mm512_fmadd_ps(factor, load_levels(code + (i), ALL_LANES), base)
+#define LEVELS_FIRST(i) _mm512_maskz_fmadd_ps(mask16(n - (i)), factor, load_levels(code + (i), mask16(n - (i))), base)
+#define QUERY(i) load(q + (i))
+#define QUERY_FIRST(i) load_first(q + (i), n - (i))
+	SUM_LANES(l1_step, LEVELS, LEVELS_FIRST, QUERY, QUERY_FIRST);
+#undef LEVELS
+#undef LEVELS_FIRST
+#undef QUERY
+#undef QUERY_FIRST
 }
 
 /* a + b and a - b over pairs of lanes: `swapped` is x with the lanes of each pair exchanged, `sign` has -1 at the second. */

@@ -15,6 +15,8 @@
 #define WIDTH 4  /* floats in a register */
 #define BYTES 16 /* bytes in a register */
 
+typedef float32x4_t Lanes;
+
 static inline float32x4_t
 load(const float *x)
 {
@@ -67,147 +69,30 @@ l1_step(float32x4_t sum, float32x4_t a, float32x4_t b)
 }
 
 static inline float
-sum4(float32x4_t s0, float32x4_t s1, float32x4_t s2, float32x4_t s3)
+sum_lanes(float32x4_t x)
 {
-	return vaddvq_f32(vaddq_f32(vaddq_f32(s0, s1), vaddq_f32(s2, s3)));
+	return vaddvq_f32(x);
 }
 
-/* A sum over n elements: `a(i)` and `b(i)` load the lanes from i on, a_first and b_first those that are left at i. */
-#define SUM_LANES(step, a, a_first, b, b_first)            \
-	float32x4_t s0 = vdupq_n_f32(0);                       \
-	float32x4_t s1 = s0;                                   \
-	float32x4_t s2 = s0;                                   \
-	float32x4_t s3 = s0;                                   \
-	size_t i = 0;                                          \
-                                                           \
-	for (; i + 4 * WIDTH <= n; i += 4 * WIDTH)             \
-	{                                                      \
-		s0 = step(s0, a(i), b(i));                         \
-		s1 = step(s1, a(i + WIDTH), b(i + WIDTH));         \
-		s2 = step(s2, a(i + 2 * WIDTH), b(i + 2 * WIDTH)); \
-		s3 = step(s3, a(i + 3 * WIDTH), b(i + 3 * WIDTH)); \
-	}                                                      \
-	for (; i + WIDTH <= n; i += WIDTH)                     \
-		s0 = step(s0, a(i), b(i));                         \
-	if (i < n)                                             \
-		s1 = step(s1, a_first(i), b_first(i));             \
-	return sum4(s0, s1, s2, s3)
-
-#define LOAD_A(i) load(a + (i))
-#define LOAD_A_FIRST(i) load_first(a + (i), n - (i))
-#define LOAD_B(i) load(b + (i))
-#define LOAD_B_FIRST(i) load_first(b + (i), n - (i))
-#define LOAD_H(i) vmulq_n_f32(load_half(h + (i)), scale)
-#define LOAD_H_FIRST(i) vmulq_n_f32(load_half_first(h + (i), n - (i)), scale)
-
-static float
-l2_f32(const float *a, const float *b, size_t n)
+static inline Lanes
+lanes_of(float x)
 {
-	SUM_LANES(l2_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
+	return vdupq_n_f32(x);
 }
 
-static float
-ip_f32(const float *a, const float *b, size_t n)
+static inline Lanes
+lanes_add(Lanes a, Lanes b)
 {
-	SUM_LANES(ip_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
+	return vaddq_f32(a, b);
 }
 
-static float
-l1_f32(const float *a, const float *b, size_t n)
+static inline Lanes
+lanes_mul(Lanes a, Lanes b)
 {
-	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
+	return vmulq_f32(a, b);
 }
 
-static float
-l2_f16(const float *a, const half *h, float scale, size_t n)
-{
-	SUM_LANES(l2_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-static float
-ip_f16(const float *a, const half *h, float scale, size_t n)
-{
-	SUM_LANES(ip_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-static float
-l1_f16(const float *a, const half *h, float scale, size_t n)
-{
-	SUM_LANES(l1_step, LOAD_A, LOAD_A_FIRST, LOAD_H, LOAD_H_FIRST);
-}
-
-/* The sums of a cosine, a register of each. */
-typedef struct CosineSums
-{
-	float32x4_t ab;
-	float32x4_t aa;
-	float32x4_t bb;
-} CosineSums;
-
-static inline void
-cosine_step(CosineSums *sums, float32x4_t a, float32x4_t b)
-{
-	sums->ab = vfmaq_f32(sums->ab, a, b);
-	sums->aa = vfmaq_f32(sums->aa, a, a);
-	sums->bb = vfmaq_f32(sums->bb, b, b);
-}
-
-/* These sums over n elements in two sets of accumulators; the loads are as in SUM_LANES. */
-#define COSINE_LANES(a, a_first, b, b_first)                          \
-	CosineSums s0 = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)}; \
-	CosineSums s1 = s0;                                               \
-	size_t i = 0;                                                     \
-                                                                      \
-	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)                        \
-	{                                                                 \
-		cosine_step(&s0, a(i), b(i));                                 \
-		cosine_step(&s1, a(i + WIDTH), b(i + WIDTH));                 \
-	}                                                                 \
-	if (i + WIDTH <= n)                                               \
-	{                                                                 \
-		cosine_step(&s0, a(i), b(i));                                 \
-		i += WIDTH;                                                   \
-	}                                                                 \
-	if (i < n)                                                        \
-		cosine_step(&s1, a_first(i), b_first(i));                     \
-	parts[0] = vaddvq_f32(vaddq_f32(s0.ab, s1.ab));                   \
-	parts[1] = vaddvq_f32(vaddq_f32(s0.aa, s1.aa));                   \
-	parts[2] = vaddvq_f32(vaddq_f32(s0.bb, s1.bb))
-
-static void
-cosine_f32(const float *a, const float *b, size_t n, float parts[3])
-{
-	COSINE_LANES(LOAD_A, LOAD_A_FIRST, LOAD_B, LOAD_B_FIRST);
-}
-
-#define LOAD_HALF_A(i) load_half(a + (i))
-#define LOAD_HALF_A_FIRST(i) load_half_first(a + (i), n - (i))
-#define LOAD_HALF_B(i) load_half(b + (i))
-#define LOAD_HALF_B_FIRST(i) load_half_first(b + (i), n - (i))
-
-static float
-l2_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(l2_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static float
-ip_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(ip_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static float
-l1_halves(const half *a, const half *b, size_t n)
-{
-	SUM_LANES(l1_step, LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
-
-static void
-cosine_halves(const half *a, const half *b, size_t n, float parts[3])
-{
-	COSINE_LANES(LOAD_HALF_A, LOAD_HALF_A_FIRST, LOAD_HALF_B, LOAD_HALF_B_FIRST);
-}
+#include "distance/distance_floats.inc.h"
 
 static void
 half_from_f32(half *dst, const float *src, float scale, size_t n)

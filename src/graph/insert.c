@@ -59,13 +59,16 @@ static bool
 back_link_select(GraphInsert *insert, BackLink *link, int capacity)
 {
 	GraphStore *store = insert->store;
-	SelectAround around = {.base = link->node, .layer = link->layer, .nodes = link->old, .n = link->nold + 1};
+	SelectAround around = {.base = link->node,
+						   .layer = link->layer,
+						   .nodes = link->old,
+						   .n = link->nold + 1,
+						   .nselected = link->nselected,
+						   .limit = capacity};
 
 	store->codes(store, link->layer, &link->node, 1, &around.code);
 	if (around.code == NULL)
 		return false;
-	around.nselected = link->nselected;
-	around.limit = capacity;
 	link->nwanted = graph_select_around(insert->select, &around, link->wanted);
 	link->nselected = insert->select->nselected;
 	link->linked = false;
@@ -132,27 +135,27 @@ insert_back_links(GraphInsert *insert, int layer, NodeId created)
 		reachable = insert_back_link(insert, layer, insert->links[layer][i], created, true);
 }
 
-/* Live candidates of the search's pool, at the front of the pool. */
-static int
-insert_live_candidates(GraphSearch *search)
+/* Leaves those in the search's pool that are alive, but for one node. */
+static void
+insert_keep_live(GraphSearch *search, NodeId but)
 {
 	int n = 0;
 
 	for (int i = 0; i < search->npool; i++)
-		if (!(search->pool[i].flags & CANDIDATE_DEAD))
+		if (!(search->pool[i].flags & CANDIDATE_DEAD) && search->pool[i].node != but)
 			search->pool[n++] = search->pool[i];
 	search->npool = n;
-	return n;
 }
 
-/* Selects the new node's neighbours on a layer from the first n candidates of the search's pool; returns how many. */
+/* Selects the new node's neighbours on a layer from the search's pool; returns how many. */
 static int
-insert_select(GraphInsert *insert, int layer, int n)
+insert_select(GraphInsert *insert, int layer)
 {
 	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
 	NodeId *links = insert->links[layer];
+	int n = graph_select(insert->select, layer, search->pool, search->npool, store->m, links);
 
-	n = graph_select(insert->select, layer, insert->search->pool, n, store->m, links);
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
 	return insert->nlinks[layer];
 }
@@ -201,7 +204,6 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
 	NodeId nearest;
-	int n;
 
 	do
 	{
@@ -216,11 +218,11 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 			graph_search_layer(search, query, layer, insert->ef_construction, from);
 		}
 		nearest = search->npool > 0 ? search->pool[0].node : from;
-		n = insert_live_candidates(search);
+		insert_keep_live(search, NODE_NONE);
 		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
 			return nearest;
 		/* if all that were selected have died meanwhile, the next search knows */
-	} while (n > 0 && insert_select(insert, layer, n) == 0);
+	} while (search->npool > 0 && insert_select(insert, layer) == 0);
 	return nearest;
 }
 
@@ -306,17 +308,13 @@ reconnect_find_links(GraphInsert *insert, const CodeQuery *query, NodeId node, i
 	GraphSearch *search = insert->search;
 	int top;
 	NodeId from = graph_search_descend(search, query, layer, &top);
-	int n = 0;
 
 	insert->nlinks[layer] = 0;
 	if (from == NODE_NONE || top < layer)
 		return;
 	graph_search_layer(search, query, layer, insert->ef_construction, from);
-	for (int i = 0; i < search->npool; i++)
-		if (!(search->pool[i].flags & CANDIDATE_DEAD) && search->pool[i].node != node)
-			search->pool[n++] = search->pool[i];
-	search->npool = n;
-	insert_select(insert, layer, n);
+	insert_keep_live(search, node);
+	insert_select(insert, layer);
 }
 
 void

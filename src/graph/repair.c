@@ -21,6 +21,8 @@
 
 /* Room for candidates, in lists of layer 0; it also limits how far a repair goes. */
 #define REPAIR_LISTS 8
+/* Candidates there can be a use for, in lists of the node's layer. */
+#define USEFUL_LISTS 3
 
 GraphRepair *
 graph_repair_create(GraphStore *store, GraphDeadTest is_dead, void *arg)
@@ -61,9 +63,10 @@ static bool
 repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, int n)
 {
 	GraphStore *store = repair->store;
+	int capacity = GRAPH_CAPACITY(store->m, layer);
 	int nlinked;
 
-	visited_reset(&repair->met, 0);
+	visited_reset(&repair->met, (USEFUL_LISTS + 1) * capacity);
 	visited_add(&repair->met, node);
 	repair->nnodes = repair->ndead = 0;
 	repair_meet(repair, list, n);
@@ -73,8 +76,8 @@ repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, 
 	{
 		NodeId links[GRAPH_MAX_LINKS];
 
-		/* as many as there can be a use for; farther than the neighbours' neighbours only as long as there is no choice yet */
-		if (repair->nnodes >= (i < nlinked ? 3 : 1) * GRAPH_CAPACITY(store->m, layer))
+		/* farther than the neighbours' neighbours only as long as there is no choice yet */
+		if (repair->nnodes >= (i < nlinked ? USEFUL_LISTS : 1) * capacity)
 			break;
 		repair_meet(repair, links, store->neighbours(store, repair->dead[i], layer, GENERATION_ANY, links));
 	}
@@ -107,8 +110,8 @@ graph_repair_node(GraphRepair *repair, NodeId node, int layer)
 								.layer = layer,
 								.nodes = repair->nodes,
 								.n = repair->nnodes,
-								.nkept = repair->nkept};
-		around.limit = Min(Max(nold, store->m), capacity);
+								.nkept = repair->nkept,
+								.limit = Min(Max(nold, store->m), capacity)};
 		nwanted = graph_select_around(repair->select, &around, wanted);
 		repair->poor = repair->nnodes < capacity / 2;
 		if (store->relink(store, node, layer, old, nold, wanted, nwanted))

@@ -123,7 +123,7 @@ search_at_limit(GraphSearch *search)
 
 /*
  * Marks the nearest candidates as expanded, up to BEAM, and collects their unvisited neighbours in search->batch.  Returns
- * how many there are, or -1 if there was nothing to expand.
+ * how many there are.
  */
 static int
 search_collect(GraphSearch *search)
@@ -153,7 +153,7 @@ search_collect(GraphSearch *search)
 	/* unless the batch brings nearer ones, the next candidates are expanded next */
 	for (int i = 0; i < BEAM && at + i < search->npool; i++)
 		store->expect(store, search->pool[at + i].node, search->layer);
-	return nexpanded == 0 ? -1 : nbatch;
+	return nbatch;
 }
 
 /* Expands candidates, nearest first, until the whole pool is expanded or a limit is met. */
@@ -173,7 +173,7 @@ search_run(GraphSearch *search)
 			return;
 		}
 		nbatch = search_collect(search);
-		if (nbatch <= 0)
+		if (nbatch == 0)
 			continue;
 		nfound = store->visit(store, search->query, search->layer, search->batch, nbatch, search->found);
 		search->nvisited += nfound;

@@ -17,6 +17,7 @@
 #include "graph/memory.h"
 #include "miscadmin.h"
 #include "page/page.h"
+#include "port/pg_bitutils.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -143,11 +144,9 @@ index_state_grow(IndexState *state, BlockNumber nblocks)
 {
 	BlockHint *old = state->hints;
 	uint32 nold = state->nhints;
-	uint32 wanted = MIN_HINTS;
+	uint32 wanted = pg_nextpower2_32(Max(Min(nblocks, MAX_HINTS), MIN_HINTS));
 
 	state->nblocks = nblocks;
-	while (wanted < nblocks && wanted < MAX_HINTS)
-		wanted *= 2;
 	if (wanted <= nold)
 		return;
 	state->hints = MemoryContextAlloc(state->cxt, wanted * sizeof(BlockHint));

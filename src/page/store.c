@@ -33,17 +33,22 @@ page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const Nod
 	return nfound;
 }
 
+/* Starts fetching some bytes of a node's slot. */
+static inline void
+expect_slot(PageReader *reader, NodeId node, Size offset, Size size)
+{
+	const PageLayout *layout = &reader->state->layout;
+
+	reader_prefetch_bytes(reader, node_block(layout, node),
+						  layout->slot_start + node_slot(layout, node) * layout->slot_size + offset, size);
+}
+
 static void
 page_store_expect(GraphStore *store, NodeId node, int layer)
 {
 	PageReader *reader = &page_store(store)->reader;
-	const PageLayout *layout = &reader->state->layout;
-	BlockNumber block = node_block(layout, node);
 
-	reader_prefetch_bytes(reader, block,
-						  layout->slot_start + (node - block * layout->slots_per_page) * layout->slot_size +
-							  layout->links_offset,
-						  GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
+	expect_slot(reader, node, reader->state->layout.links_offset, GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
 }
 
 static int
@@ -176,11 +181,9 @@ static inline void
 expect_code(PageReader *reader, NodeId node)
 {
 	const PageLayout *layout = &reader->state->layout;
-	BlockNumber block = node_block(layout, node);
 
-	reader_prefetch_descriptor(reader, block);
-	reader_prefetch_bytes(reader, block, layout->slot_start + node_slot(layout, node) * layout->slot_size,
-						  layout->links_offset);
+	reader_prefetch_descriptor(reader, node_block(layout, node));
+	expect_slot(reader, node, 0, layout->links_offset);
 }
 
 static void

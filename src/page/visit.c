@@ -49,14 +49,13 @@ pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
 
 /* Finds out where a node is, and starts fetching the buffer's descriptor. */
 static inline void
-place_find(const PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
+place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 {
-	const IndexState *state = reader->state;
-	const PageLayout *layout = &state->layout;
+	const PageLayout *layout = &reader->state->layout;
 	const BlockHint *hint;
 
 	place->block = node_block(layout, node);
-	hint = &state->hints[place->block & (state->nhints - 1)];
+	hint = reader_hint(reader, place->block);
 	if (hint->block == place->block && hint->kind == kind)
 	{
 		place->buffer = GetBufferDescriptor(hint->buffer - 1);

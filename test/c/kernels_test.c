@@ -219,39 +219,55 @@ static float y_of[MOST];
 static half half_x_of[MOST];
 static half half_y_of[MOST];
 
+/* What the kernels on pairs of vectors are to return. */
+typedef struct Sums
+{
+	double l2;
+	double ip;
+	double l1;
+	double aa;
+	double bb;
+} Sums;
+
+static void
+add_terms(Sums *sums, double x, double y)
+{
+	sums->l2 += (x - y) * (x - y);
+	sums->ip += x * y;
+	sums->l1 += fabs(x - y);
+	sums->aa += x * x;
+	sums->bb += y * y;
+}
+
+static void
+check_sums(const char *name, size_t n, size_t off, const Sums *sums, float l2, float ip, float l1, const float parts[3])
+{
+	double lengths = sqrt(sums->aa * sums->bb);
+
+	CHECK(is_close(l2, sums->l2, sums->l2, n), "%s n %zu off %zu", name, n, off);
+	CHECK(is_close(ip, sums->ip, lengths, n), "%s n %zu off %zu", name, n, off);
+	CHECK(is_close(l1, sums->l1, sums->l1, n), "%s n %zu off %zu", name, n, off);
+	CHECK(is_close(parts[0], sums->ip, lengths, n) && is_close(parts[1], sums->aa, sums->aa, n) &&
+			  is_close(parts[2], sums->bb, sums->bb, n),
+		  "%s n %zu off %zu", name, n, off);
+}
+
 static void
 test_floats(const DistanceKernels *k, size_t n, size_t off)
 {
 	float *a = place(0, n * sizeof(float), off);
 	float *b = place(1, n * sizeof(float), off / 2);
 	float parts[3];
-	double l2 = 0;
-	double ip = 0;
-	double l1 = 0;
-	double aa = 0;
-	double bb = 0;
+	Sums sums = {0};
 
 	fill_floats(x_of, n);
 	fill_floats(y_of, n);
 	memcpy((void *) a, x_of, n * sizeof(float));
 	memcpy((void *) b, y_of, n * sizeof(float));
 	for (size_t i = 0; i < n; i++)
-	{
-		double x = x_of[i];
-		double y = y_of[i];
-
-		l2 += (x - y) * (x - y);
-		ip += x * y;
-		l1 += fabs(x - y);
-		aa += x * x;
-		bb += y * y;
-	}
-	CHECK(is_close(k->l2_f32(a, b, n), l2, l2, n), "%s n %zu off %zu", k->name, n, off);
-	CHECK(is_close(k->ip_f32(a, b, n), ip, sqrt(aa * bb), n), "%s n %zu off %zu", k->name, n, off);
-	CHECK(is_close(k->l1_f32(a, b, n), l1, l1, n), "%s n %zu off %zu", k->name, n, off);
+		add_terms(&sums, x_of[i], y_of[i]);
 	k->cosine_f32(a, b, n, parts);
-	CHECK(is_close(parts[0], ip, sqrt(aa * bb), n) && is_close(parts[1], aa, aa, n) && is_close(parts[2], bb, bb, n),
-		  "%s n %zu off %zu", k->name, n, off);
+	check_sums(k->name, n, off, &sums, k->l2_f32(a, b, n), k->ip_f32(a, b, n), k->l1_f32(a, b, n), parts);
 }
 
 static void
@@ -290,35 +306,18 @@ test_half_pairs(const DistanceKernels *k, size_t n, size_t off)
 	half *a = place(0, n * sizeof(half), off);
 	half *b = place(1, n * sizeof(half), off / 2);
 	float parts[3];
-	double l2 = 0;
-	double ip = 0;
-	double l1 = 0;
-	double aa = 0;
-	double bb = 0;
+	Sums sums = {0};
 
 	for (size_t i = 0; i < n; i++)
 	{
-		double x;
-		double y;
-
 		half_x_of[i] = half_nearest(draw_float());
 		half_y_of[i] = half_nearest(draw_float());
-		x = half_exact(half_x_of[i]);
-		y = half_exact(half_y_of[i]);
-		l2 += (x - y) * (x - y);
-		ip += x * y;
-		l1 += fabs(x - y);
-		aa += x * x;
-		bb += y * y;
+		add_terms(&sums, half_exact(half_x_of[i]), half_exact(half_y_of[i]));
 	}
 	memcpy((void *) a, half_x_of, n * sizeof(half));
 	memcpy((void *) b, half_y_of, n * sizeof(half));
-	CHECK(is_close(k->l2_halves(a, b, n), l2, l2, n), "%s n %zu off %zu", k->name, n, off);
-	CHECK(is_close(k->ip_halves(a, b, n), ip, sqrt(aa * bb), n), "%s n %zu off %zu", k->name, n, off);
-	CHECK(is_close(k->l1_halves(a, b, n), l1, l1, n), "%s n %zu off %zu", k->name, n, off);
 	k->cosine_halves(a, b, n, parts);
-	CHECK(is_close(parts[0], ip, sqrt(aa * bb), n) && is_close(parts[1], aa, aa, n) && is_close(parts[2], bb, bb, n),
-		  "%s n %zu off %zu", k->name, n, off);
+	check_sums(k->name, n, off, &sums, k->l2_halves(a, b, n), k->ip_halves(a, b, n), k->l1_halves(a, b, n), parts);
 }
 
 /* Conversions write what they should and nothing behind it. */
