@@ -35,7 +35,7 @@ graph_search_create(GraphStore *store, bool keep)
 	visited_init(&search->visited);
 	search->pool_size = FIRST_POOL_SIZE;
 	search->pool = palloc(search->pool_size * sizeof(Candidate));
-	search->discarded_size = keep ? FIRST_DISCARDED_SIZE : 1;
+	search->discarded_size = FIRST_DISCARDED_SIZE;
 	search->discarded = palloc(search->discarded_size * sizeof(Candidate));
 	return search;
 }
@@ -49,63 +49,100 @@ graph_search_free(GraphSearch *search)
 	pfree(search);
 }
 
-/* Makes room for one more candidate at the end of an array. */
-static Candidate *
-candidates_grow(Candidate *candidates, int *size)
+/* Makes room for so many candidates in an array. */
+static inline Candidate *
+candidates_reserve(Candidate *candidates, int *size, int wanted)
 {
-	*size *= 2;
+	if (likely(wanted <= *size))
+		return candidates;
+	*size = Max(2 * *size, wanted);
 	return repalloc_huge(candidates, (Size) *size * sizeof(Candidate));
 }
 
-static inline void
-search_discard(GraphSearch *search, const Candidate *candidate)
+/* How many of the pool are no farther than dist.  Without a branch on what is compared, since that is a coin toss. */
+static inline int
+search_rank(const GraphSearch *search, float dist)
 {
-	if (!search->keep)
-		return;
-	if (search->ndiscarded == search->discarded_size)
-		search->discarded = candidates_grow(search->discarded, &search->discarded_size);
-	search->discarded[search->ndiscarded++] = *candidate;
+	const Candidate *from = search->pool;
+	int n = search->npool;
+
+	if (n == 0)
+		return 0;
+	while (n > 1)
+	{
+		int half = n / 2;
+
+		from += (from[half - 1].dist <= dist) * half;
+		n -= half;
+	}
+	return (int) (from - search->pool) + (from->dist <= dist);
 }
 
-/* Puts a candidate at its place in the pool, or discards it; what is then too much at the end is discarded. */
+/* Puts a candidate at its place in the pool; what is then too much at the end is discarded. */
 static inline void
 search_offer(GraphSearch *search, const Candidate *candidate)
 {
 	Candidate *pool = search->pool;
-	int low = 0;
-	int high = search->npool;
+	int rank = search_rank(search, candidate->dist);
 
-	if (search->nlive >= search->ef && candidate->dist >= pool[high - 1].dist)
-	{
-		search_discard(search, candidate);
-		return;
-	}
-	while (low < high)
-	{
-		int middle = (low + high) / 2;
-
-		if (pool[middle].dist <= candidate->dist)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (search->npool == search->pool_size)
-		search->pool = pool = candidates_grow(search->pool, &search->pool_size);
-	memmove(&pool[low + 1], &pool[low], (search->npool - low) * sizeof(Candidate));
-	pool[low] = *candidate;
+	memmove(&pool[rank + 1], &pool[rank], (search->npool - rank) * sizeof(Candidate));
+	pool[rank] = *candidate;
 	search->npool++;
-	if (!(candidate->flags & CANDIDATE_DEAD))
-		search->nlive++;
-	if (low < search->cursor)
-		search->cursor = low;
+	search->nlive += !(candidate->flags & CANDIDATE_DEAD);
+	search->cursor = Min(search->cursor, rank);
 	while (search->nlive > search->ef)
 	{
 		Candidate *last = &pool[--search->npool];
 
-		if (!(last->flags & CANDIDATE_DEAD))
-			search->nlive--;
-		search_discard(search, last);
+		search->nlive -= !(last->flags & CANDIDATE_DEAD);
+		search->discarded[search->ndiscarded++] = *last;
 	}
+}
+
+/* Is a candidate at that distance nearer than the last of a full pool?  (Written so that no branch is needed.) */
+static inline bool
+near_enough(bool full, float farthest, float dist)
+{
+	return !full | (dist < farthest);
+}
+
+static inline bool
+search_is_full(const GraphSearch *search)
+{
+	return search->nlive >= search->ef;
+}
+
+/* Offers what a visit has found to the pool. */
+static void
+search_offer_found(GraphSearch *search, int nfound)
+{
+	Candidate *found = search->found;
+	bool full = search_is_full(search);
+	float farthest = full ? search->pool[search->npool - 1].dist : 0;
+	int nnear = 0;
+
+	search->nvisited += nfound;
+	if (!search->keep)
+		search->ndiscarded = 0;
+	/* each enters the pool, is discarded or pushes another out; that may push out all the dead behind it */
+	search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + nfound);
+	search->discarded =
+		candidates_reserve(search->discarded, &search->discarded_size, search->ndiscarded + search->npool + nfound);
+	/* first those that are too far anyway: most */
+	for (int i = 0; i < nfound; i++)
+	{
+		bool near = near_enough(full, farthest, found[i].dist);
+
+		search->discarded[search->ndiscarded] = found[i];
+		search->ndiscarded += !near;
+		found[nnear] = found[i];
+		nnear += near;
+	}
+	for (int i = 0; i < nnear; i++)
+		if (near_enough(search_is_full(search), search->pool[Max(search->npool - 1, 0)].dist, found[i].dist))
+			search_offer(search, &found[i]);
+		else
+			search->discarded[search->ndiscarded++] = found[i];
 }
 
 static bool
@@ -146,8 +183,10 @@ search_collect(GraphSearch *search)
 		nexpanded++;
 		n = store->neighbours(store, candidate->node, search->layer, candidate->generation, neighbours);
 		for (int i = 0; i < n; i++)
-			if (visited_add(&search->visited, neighbours[i]))
-				search->batch[nbatch++] = neighbours[i];
+		{
+			search->batch[nbatch] = neighbours[i];
+			nbatch += visited_add(&search->visited, neighbours[i]);
+		}
 	}
 	search->cursor = at;
 	/* unless the batch brings nearer ones, the next candidates are expanded next */
@@ -165,7 +204,6 @@ search_run(GraphSearch *search)
 	while (search->cursor < search->npool)
 	{
 		int nbatch;
-		int nfound;
 
 		if (search_at_limit(search))
 		{
@@ -175,10 +213,8 @@ search_run(GraphSearch *search)
 		nbatch = search_collect(search);
 		if (nbatch == 0)
 			continue;
-		nfound = store->visit(store, search->query, search->layer, search->batch, nbatch, search->found);
-		search->nvisited += nfound;
-		for (int i = 0; i < nfound; i++)
-			search_offer(search, &search->found[i]);
+		search_offer_found(search,
+						   store->visit(store, search->query, search->layer, search->batch, nbatch, search->found));
 		CHECK_FOR_INTERRUPTS();
 	}
 }
@@ -196,11 +232,7 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
 	visited_add(&search->visited, entry);
-	if (search->store->visit(search->store, query, layer, &entry, 1, search->found) == 1)
-	{
-		search->nvisited = 1;
-		search_offer(search, &search->found[0]);
-	}
+	search_offer_found(search, search->store->visit(search->store, query, layer, &entry, 1, search->found));
 	search_run(search);
 }
 
@@ -228,7 +260,8 @@ graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
 	int found = 0;
 
 	Assert(n <= GRAPH_MAX_RUNNERS_UP);
-	for (int i = 0; i < search->ndiscarded && n > 0; i++)
+	/* backwards: what was discarded last is nearer, mostly, so the limit is soon what it comes to */
+	for (int i = search->ndiscarded - 1; i >= 0 && n > 0; i--)
 	{
 		Candidate *candidate = &search->discarded[i];
 		int at = found;
@@ -280,8 +313,7 @@ graph_search_resume(GraphSearch *search, int ef)
 	{
 		Candidate *nearest = &search->discarded[--search->ndiscarded];
 
-		if (search->npool == search->pool_size)
-			search->pool = candidates_grow(search->pool, &search->pool_size);
+		search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + 1);
 		search->pool[search->npool++] = *nearest;
 		if (!(nearest->flags & CANDIDATE_DEAD))
 			search->nlive++;

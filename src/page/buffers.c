@@ -31,7 +31,7 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->local = RelationUsesLocalBuffers(index);
 	reader->optimistic = !reader->lock && !reader->local;
 	reader->strategy = NULL;
-	reader->npins = reader->nglances = 0;
+	reader->npins = 0;
 }
 
 void

@@ -60,6 +60,8 @@ typedef struct IndexState
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
+	uint32 nglances; /* nodes measured without a pin since one was pinned */
+	uint32 glances_per_pin;
 	void *spare_scan; /* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
 } IndexState;
 
@@ -110,7 +112,6 @@ typedef struct PageReader
 	bool optimistic;               /* measure nodes without pins: see visit.c */
 	BufferAccessStrategy strategy; /* of reader_lock_page() */
 	uint32 npins;
-	uint32 nglances; /* nodes measured without a pin */
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);

@@ -25,8 +25,12 @@
 
 /* Nodes measured in one call, while the slots of as many that follow are fetched. */
 #define CHUNK 16
-/* Of so many nodes measured without a pin, one is pinned. */
-#define GLANCES_PER_PIN 256
+/*
+ * Of so many nodes measured without a pin, one is pinned: the fewer the longer all pages have been where they were, the most
+ * as soon as one had to be looked for, for then others want the buffers.
+ */
+#define LEAST_GLANCES_PER_PIN 64
+#define MOST_GLANCES_PER_PIN 4096
 
 /* Where a node is, or where it was when its block was last seen. */
 typedef struct NodePlace
@@ -163,6 +167,20 @@ measure_chunk(PageReader *reader, const CodeQuery *query, int layer, const NodeI
 	}
 }
 
+/* Counts nodes measured without a pin, or missed; is it time to pin one? */
+static inline bool
+glances_count(IndexState *state, int n, int nmissed)
+{
+	if (nmissed > 0)
+		state->glances_per_pin = LEAST_GLANCES_PER_PIN;
+	state->nglances += n;
+	if (state->nglances < state->glances_per_pin)
+		return false;
+	state->nglances = 0;
+	state->glances_per_pin = Min(2 * state->glances_per_pin, MOST_GLANCES_PER_PIN);
+	return true;
+}
+
 int
 nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
 			  Candidate *out)
@@ -191,10 +209,8 @@ nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeI
 	if (reader->optimistic)
 	{
 		pgBufferUsage.shared_blks_hit += n - nmissed;
-		reader->nglances += n;
-		if (reader->nglances >= GLANCES_PER_PIN)
+		if (glances_count(reader->state, n, nmissed))
 		{
-			reader->nglances = 0;
 			reader_pin_counts(reader);
 			measure_pinned(reader, query, layer, nodes[0], bounds, &out[0]);
 		}
