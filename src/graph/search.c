@@ -2,8 +2,8 @@
  * search.c: searching one layer (Algorithm 2 of the paper), one body for scans, inserts and builds.
  *
  * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not yet expanded is always
- * at the cursor, the farthest result is always last.  For pools of ordinary size an insertion by binary search and
- * memmove costs less than keeping heaps.  A node is expanded by measuring all its unvisited neighbours in one batch.
+ * at the cursor, the farthest result is always last.  A node is expanded by measuring all its unvisited neighbours in one
+ * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.
  *
  * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
  */
@@ -78,18 +78,52 @@ search_rank(const GraphSearch *search, float dist)
 	return (int) (from - search->pool) + (from->dist <= dist);
 }
 
-/* Puts a candidate at its place in the pool; what is then too much at the end is discarded. */
+/* order[i] is which of the candidates is the i-th nearest.  Without a branch, too: all are compared with all. */
 static inline void
-search_offer(GraphSearch *search, const Candidate *candidate)
+sort_few(const Candidate *candidates, int n, int *order)
+{
+	int place[GRAPH_MAX_LINKS];
+
+	memset(place, 0, n * sizeof(int));
+	for (int i = 0; i < n; i++)
+	{
+		float dist = candidates[i].dist;
+		int nnearer = 0;
+
+		for (int j = i + 1; j < n; j++)
+		{
+			bool nearer = candidates[j].dist < dist;
+
+			nnearer += nearer;
+			place[j] += !nearer;
+		}
+		place[i] += nnearer;
+	}
+	for (int i = 0; i < n; i++)
+		order[place[i]] = i;
+}
+
+/* Merges candidates into the pool; what is then too much at the end is discarded. */
+static inline void
+search_merge(GraphSearch *search, const Candidate *candidates, int n)
 {
 	Candidate *pool = search->pool;
-	int rank = search_rank(search, candidate->dist);
+	int order[GRAPH_MAX_LINKS];
+	int rank[GRAPH_MAX_LINKS];
+	int end = search->npool;
 
-	memmove(&pool[rank + 1], &pool[rank], (search->npool - rank) * sizeof(Candidate));
-	pool[rank] = *candidate;
-	search->npool++;
-	search->nlive += !(candidate->flags & CANDIDATE_DEAD);
-	search->cursor = Min(search->cursor, rank);
+	sort_few(candidates, n, order);
+	for (int i = 0; i < n; i++)
+		rank[i] = search_rank(search, candidates[order[i]].dist);
+	for (int i = n - 1; i >= 0; i--)
+	{
+		memmove(&pool[rank[i] + i + 1], &pool[rank[i]], (end - rank[i]) * sizeof(Candidate));
+		pool[rank[i] + i] = candidates[order[i]];
+		search->nlive += !(candidates[order[i]].flags & CANDIDATE_DEAD);
+		end = rank[i];
+	}
+	search->npool += n;
+	search->cursor = Min(search->cursor, end);
 	while (search->nlive > search->ef)
 	{
 		Candidate *last = &pool[--search->npool];
@@ -99,50 +133,33 @@ search_offer(GraphSearch *search, const Candidate *candidate)
 	}
 }
 
-/* Is a candidate at that distance nearer than the last of a full pool?  (Written so that no branch is needed.) */
-static inline bool
-near_enough(bool full, float farthest, float dist)
-{
-	return !full | (dist < farthest);
-}
-
-static inline bool
-search_is_full(const GraphSearch *search)
-{
-	return search->nlive >= search->ef;
-}
-
 /* Offers what a visit has found to the pool. */
 static void
-search_offer_found(GraphSearch *search, int nfound)
+search_offer(GraphSearch *search, int nfound)
 {
 	Candidate *found = search->found;
-	bool full = search_is_full(search);
+	bool full = search->nlive >= search->ef;
 	float farthest = full ? search->pool[search->npool - 1].dist : 0;
 	int nnear = 0;
 
 	search->nvisited += nfound;
 	if (!search->keep)
 		search->ndiscarded = 0;
-	/* each enters the pool, is discarded or pushes another out; that may push out all the dead behind it */
+	/* all may enter the pool, and what is in the pool leave it, be there ever so many dead */
 	search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + nfound);
 	search->discarded =
 		candidates_reserve(search->discarded, &search->discarded_size, search->ndiscarded + search->npool + nfound);
-	/* first those that are too far anyway: most */
 	for (int i = 0; i < nfound; i++)
 	{
-		bool near = near_enough(full, farthest, found[i].dist);
+		bool near = !full | (found[i].dist < farthest);
 
 		search->discarded[search->ndiscarded] = found[i];
 		search->ndiscarded += !near;
 		found[nnear] = found[i];
 		nnear += near;
 	}
-	for (int i = 0; i < nnear; i++)
-		if (near_enough(search_is_full(search), search->pool[Max(search->npool - 1, 0)].dist, found[i].dist))
-			search_offer(search, &found[i]);
-		else
-			search->discarded[search->ndiscarded++] = found[i];
+	if (nnear > 0)
+		search_merge(search, found, nnear);
 }
 
 static bool
@@ -213,8 +230,7 @@ search_run(GraphSearch *search)
 		nbatch = search_collect(search);
 		if (nbatch == 0)
 			continue;
-		search_offer_found(search,
-						   store->visit(store, search->query, search->layer, search->batch, nbatch, search->found));
+		search_offer(search, store->visit(store, search->query, search->layer, search->batch, nbatch, search->found));
 		CHECK_FOR_INTERRUPTS();
 	}
 }
@@ -232,7 +248,7 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
 	visited_add(&search->visited, entry);
-	search_offer_found(search, search->store->visit(search->store, query, layer, &entry, 1, search->found));
+	search_offer(search, search->store->visit(search->store, query, layer, &entry, 1, search->found));
 	search_run(search);
 }
 
