@@ -94,6 +94,10 @@ class Server:
             print("    " + done.stderr.strip().replace("\n", "\n    "))
         return float(done.stdout.strip().split("\n")[-1])
 
+    def wal(self):
+        """Bytes of WAL written since the cluster began."""
+        return int(self.sql("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"))
+
     def copy(self, table, vectors, first_id, half=False):
         """COPY BINARY of (id, v), ids counted from first_id."""
         sparse = hasattr(vectors, "records")
@@ -108,7 +112,7 @@ class Server:
             raise Failure(f"loading {table} failed")
 
     def pgbench(self, script, clients, options, settings):
-        """Transactions a second of so many clients: a pgbench each, it and its backend on the same CPU."""
+        """Transactions a second of so many clients: a pgbench each, with options(client), it and its backend on the same CPU."""
         env = dict(self.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()))
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
@@ -117,7 +121,8 @@ class Server:
             for client in range(clients):
                 cpu = self.cpus[client % len(self.cpus)]
                 running.append(subprocess.Popen(
-                    ["taskset", "-c", str(cpu), "pgbench", "-n", "-M", "prepared", "-c", "1", "-f", file.name, *options],
+                    ["taskset", "-c", str(cpu), "pgbench", "-n", "-M", "prepared", "-c", "1", "-f", file.name,
+                     *options(client)],
                     env=dict(env, PGAPPNAME=f"hnswc_bench_{client}"), text=True,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE))
             self._pin_backends(running)

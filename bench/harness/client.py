@@ -1,0 +1,42 @@
+"""Queries a second through SQL: compiles bench/client.c and runs one for each connection."""
+import os
+import re
+import subprocess
+
+from .server import ROOT, Failure
+
+
+def _pg_config(option):
+    return subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), option], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+class Client:
+    def __init__(self, server, directory):
+        self.server = server
+        self.binary = os.path.join(directory, "client")
+        compiled = subprocess.run(["gcc", "-O2", "-I" + _pg_config("--includedir"), "-o", self.binary,
+                                   os.path.join(ROOT, "bench/client.c"), "-L" + _pg_config("--libdir"), "-lpq"], check=False)
+        if compiled.returncode:
+            raise Failure("bench/client.c does not compile")
+
+    def start(self, query, seconds, settings, cpu, seed=1):
+        env = dict(self.server.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()),
+                   PGAPPNAME="hnswc_bench")
+        return subprocess.Popen([self.binary, "SELECT v FROM queries ORDER BY id", query, str(seconds), str(cpu), str(seed)],
+                                env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def finish(self, process):
+        """QPS of one that was started."""
+        out, err = process.communicate()
+        found = re.match(r"qps ([0-9.]+) pinned ([01])", out)
+        if process.returncode or not found:
+            raise Failure(err.strip() or "the client ended")
+        self.server.pinned &= found.group(2) == "1"
+        return float(found.group(1))
+
+    def speed(self, query, clients, seconds, settings):
+        """Queries a second of all connections, client i and its backend on CPU i mod CPUs."""
+        cpus = self.server.cpus
+        running = [self.start(query, seconds, settings, cpus[i % len(cpus)], i + 1) for i in range(clients)]
+        return sum([self.finish(process) for process in running])

@@ -1,0 +1,173 @@
+"""The extension's side of a run: tables, index, queries and changes, all through SQL."""
+import json
+import os
+import statistics
+import time
+
+import numpy as np
+
+from .server import INDEX, OPERATORS, Failure
+
+DROP_CACHES = "/proc/sys/vm/drop_caches"
+RECALL_QUERIES = 400  # whose recall is measured after a vacuum
+
+
+class Side:
+    def __init__(self, server, client, vectors, args, say):
+        self.server, self.client, self.vectors, self.args, self.say = server, client, vectors, args, say
+        self.operator = OPERATORS[args.metric]
+        self.settings = dict(pair.split("=", 1) for pair in args.set)
+        self.efs = [int(ef) for ef in args.ef.split(",")]
+        self.half = args.type == "halfvec"
+        self.extra = {}  # columns of the CSV
+        self.extra_at = {ef: {} for ef in self.efs}
+
+    def load(self):
+        dimensions = self.vectors.base.shape[1]
+        wide = self.args.sparse or dimensions * (2 if self.half else 4) > 7900
+        kind = f"{self.args.type}({dimensions})"
+        self.server.sql("SET client_min_messages = warning", "CREATE EXTENSION IF NOT EXISTS hnswc",
+                        "DROP TABLE IF EXISTS items, queries, staging",
+                        f"CREATE TABLE items (id int4 PRIMARY KEY, v {kind})",
+                        f"CREATE TABLE queries (id int4 PRIMARY KEY, v {kind})",
+                        f"CREATE TABLE staging (id int4 PRIMARY KEY, v {kind})",
+                        # found by a lookup, a query vector costs no TOAST reads where it fits
+                        f"ALTER TABLE queries ALTER v SET STORAGE {'EXTERNAL' if wide else 'PLAIN'}",
+                        f"ALTER TABLE items SET (parallel_workers = {self.args.workers})")
+        began = time.monotonic()
+        self.server.copy("items", self.vectors.base, 1, self.half)
+        self.server.copy("queries", self.vectors.queries, 1, self.half)
+        self.server.sql("VACUUM ANALYZE items", "VACUUM ANALYZE queries")
+        self.say(f"hnswc: loaded in {time.monotonic() - began:.1f} s")
+
+    def build(self):
+        self.server.sql("CHECKPOINT")
+        before = self.server.wal()
+        seconds = self.server.timed(
+            f"SET maintenance_work_mem = '{self.args.maintenance_work_mem}'",
+            f"SET max_parallel_maintenance_workers = {self.args.workers}",
+            f"CREATE INDEX {INDEX} ON items USING hnsw (v {self.args.type}_{self.args.metric}_ops)"
+            + (f" WITH ({self.args.options})" if self.args.options else ""))
+        wal = self.server.wal() - before
+        size = int(self.server.sql(f"SELECT pg_relation_size('{INDEX}')"))
+        self.extra.update(build_seconds=round(seconds, 2), index_bytes=size, build_wal=round(wal / size, 3))
+        self.say(f"hnswc: built in {seconds:.1f} s, {size / 2 ** 20:,.1f} MB, {size / len(self.vectors.base):,.0f} bytes a row, "
+                 f"{wal / size:.3f} times that in WAL")
+
+    def query(self, vector):
+        return f"SELECT id FROM items ORDER BY v {self.operator} {vector} LIMIT {self.args.k}"
+
+    def check_plan(self):
+        plan = self.server.sql("EXPLAIN " + self.query("(SELECT v FROM queries WHERE id = 1)"))
+        if f"Index Scan using {INDEX}" not in plan:
+            raise Failure(f"the index is not used:\n{plan}")
+
+    def settings_at(self, ef):
+        return {"hnsw.ef_search": ef, **self.settings}
+
+    def _set_statements(self, ef):
+        load = "DO $$ BEGIN PERFORM '[1]'::vector; END $$"  # before it is loaded, any value of its settings is taken
+        return [load] + [f"SET {name} = '{value}'" for name, value in self.settings_at(ef).items()]
+
+    def answers(self, ef):
+        """All queries in one statement; the inner plan is the one that the clients get."""
+        lines = self.server.sql(*self._set_statements(ef), "SET enable_seqscan = off",
+                                f"SELECT array_to_string(ARRAY({self.query('q.v')}), ' ') FROM queries q ORDER BY q.id")
+        return [[int(i) - 1 for i in line.split()] for line in lines.split("\n")]
+
+    def speed(self, ef, clients):
+        return self.client.speed(self.query("$1"), clients, self.args.seconds, self.settings_at(ef))
+
+    def exact(self):
+        """Milliseconds of a sequential scan by each operator, and by none."""
+        operators = OPERATORS.values()
+        orders = {"none": "ORDER BY id", **{o: f"ORDER BY v {o} (SELECT v FROM queries WHERE id = 1)" for o in operators}}
+        times = {name: [] for name in orders}
+        for _ in range(self.args.repeat + 1):
+            for name, order in orders.items():
+                plan = self.server.sql("SET enable_indexscan = off", "SET enable_bitmapscan = off",
+                                       "SET max_parallel_workers_per_gather = 0",
+                                       f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) SELECT id FROM items {order} LIMIT 10")
+                times[name].append(json.loads(plan)[0]["Execution Time"])
+        self.say("without an index, ms: " + ", ".join(f"{name} {statistics.median(all_[1:]):.1f}" for name, all_ in times.items()))
+
+    def _explained(self, query):
+        """Pages read and milliseconds of one of the query vectors."""
+        plan = json.loads(self.server.sql(*self._set_statements(self.efs[0]), "SET enable_seqscan = off",
+                                          "EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) "
+                                          + self.query(f"(SELECT v FROM queries WHERE id = {query})")))[0]
+        lookup = plan["Plan"]["Plans"][0]  # of the query vector
+        return plan["Plan"]["Shared Read Blocks"] - lookup["Shared Read Blocks"], plan["Execution Time"]
+
+    def cold(self, count):
+        """Pages of index and table that a query reads when nothing is in shared buffers: the server is restarted before it."""
+        reads = []
+        for query in range(1, count + 1):
+            self.server.restart()
+            reads.append(self._explained(query)[0])
+        self.extra["cold_reads"] = round(statistics.mean(reads), 1)
+        self.say(f"hnswc: {self.extra['cold_reads']:,.1f} pages read by a query at ef {self.efs[0]} from a cold cache")
+
+    def evicted(self, count):
+        """The same, and its time, with shared buffers as they are but nothing in the operating system's cache."""
+        found = []
+        for query in range(1, count + 1):
+            os.sync()
+            with open(DROP_CACHES, "w") as drop:
+                drop.write("3")
+            found.append(self._explained(query))
+        reads, times = statistics.mean(r for r, _ in found), statistics.median(t for _, t in found)
+        self.extra.update(evicted_reads=round(reads, 1), evicted_ms=round(times, 2))
+        self.say(f"hnswc: {reads:,.1f} pages read by a query at ef {self.efs[0]}, {times:.1f} ms, with the system's cache dropped")
+
+    def inserts(self, count):
+        """Rows near those of the base, ids beyond them, moved over from a staging table."""
+        base, rng = self.vectors.base, np.random.default_rng(2)
+        rows = base[rng.integers(0, len(base), 4 * count)]
+        rows = rows + (0.02 * base.std() * rng.standard_normal(rows.shape)).astype(np.float32)
+        first = len(base) + 1
+        self.server.copy("staging", rows, first, self.half)
+        self.server.sql("VACUUM ANALYZE staging")
+        before = self.server.wal()
+        one = self._insert(first, 1, count)
+        wal = (self.server.wal() - before) / count
+        two = self._insert(first + count, 2, count)
+        seconds = self.server.timed(f"SET synchronous_commit = {self.args.synchronous_commit}",
+                                    f"INSERT INTO items SELECT id, v FROM staging WHERE id >= {first + 3 * count}")
+        self.extra.update(inserts_per_second=round(one, 1), inserts_per_second_2=round(two, 1),
+                          rows_per_second_together=round(count / seconds, 1), wal_per_insert=round(wal))
+        self.say(f"hnswc: {one:,.0f} single-row inserts a second on one connection, {two:,.0f} on two, "
+                 f"{count / seconds:,.0f} rows a second in one statement; {wal:,.0f} bytes of WAL a row")
+
+    def _insert(self, first, clients, count):
+        return self.server.pgbench("\\set i :i + 1\nINSERT INTO items SELECT id, v FROM staging WHERE id = :i;\n", clients,
+                                   lambda client: ["-D", f"i={first - 1 + client * count}", "-t", str(count)],
+                                   {"synchronous_commit": self.args.synchronous_commit})
+
+    def vacuum(self):
+        self.server.sql("DELETE FROM items WHERE id % 5 = 0")
+        memory = f"SET maintenance_work_mem = '{self.args.maintenance_work_mem}'"
+        seconds = self.server.timed(memory, "VACUUM (INDEX_CLEANUP ON) items")
+        self.extra["vacuum_seconds"] = round(seconds, 2)
+        self.say(f"hnswc: vacuum after deleting a fifth took {seconds:.1f} s")
+        truth = self._distances(None)
+        for ef in self.efs:
+            self.extra_at[ef]["recall_vacuumed"] = round(self._recall(ef, truth), 5)
+        self.server.sql(memory, f"SET max_parallel_maintenance_workers = {self.args.workers}", f"REINDEX INDEX {INDEX}")
+        for ef in self.efs:
+            self.extra_at[ef]["recall_rebuilt"] = round(self._recall(ef, truth), 5)
+            self.say("hnswc: recall at ef {:>4} after vacuum {recall_vacuumed:.4f}, of an index built anew {recall_rebuilt:.4f}"
+                     .format(ef, **self.extra_at[ef]))
+
+    def _distances(self, ef):
+        """Of each query's answers, in order; exact ones without ef."""
+        how = self._set_statements(ef) + ["SET enable_seqscan = off"] if ef else ["SET enable_indexscan = off"]
+        order = f"v {self.operator} q.v"
+        lines = self.server.sql(*how, f"SELECT array_to_string(ARRAY(SELECT {order} FROM items ORDER BY {order} "
+                                f"LIMIT {self.args.k}), ' ') FROM queries q WHERE id <= {RECALL_QUERIES} ORDER BY q.id")
+        return [[float(x) for x in line.split()] for line in lines.split("\n")]
+
+    def _recall(self, ef, truth):
+        near = [sum(d <= exact[-1] + 1e-6 * abs(exact[-1]) + 1e-12 for d in found) / len(exact)
+                for found, exact in zip(self._distances(ef), truth)]
+        return statistics.mean(near)
