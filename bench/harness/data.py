@@ -111,9 +111,9 @@ def exact_nearest(base, queries, metric, k):
 class VectorSet:
     """A base, queries and what recall needs to know about the truth."""
 
-    def __init__(self, name, base, queries, truth, metric, k, say):
+    def __init__(self, name, base, queries, truth, metric, k, say, checked=False):
         self.name, self.base, self.queries, self.metric, self.k = name, base, queries, metric, k
-        if truth is not None and not self._truth_holds(truth):
+        if truth is not None and not checked and not self._truth_holds(truth):
             say(f"the neighbours given are not those by {metric}: computing them")
             truth = None
         self.truth_source = "given" if truth is not None else "computed"
@@ -133,6 +133,13 @@ class VectorSet:
             if given > true + 1e-5 * abs(true) + 1e-9:
                 return False
         return True
+
+    def after(self, added, kept):
+        """The same queries when rows were added behind the base, and of all only those kept(id) are left."""
+        base = np.concatenate((self.base, added)) if len(added) else self.base
+        left = np.flatnonzero(kept(np.arange(len(base))))
+        truth = left[exact_nearest(base[left], self.queries, self.metric, self.k)]
+        return VectorSet(self.name, base, self.queries, truth, self.metric, self.k, print, checked=True)
 
     def recall(self, answers):
         """answers: for each query the ids (0-based) that came back."""

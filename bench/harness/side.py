@@ -9,7 +9,6 @@ import numpy as np
 from .server import INDEX, OPERATORS, Failure
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
-RECALL_QUERIES = 400  # whose recall is measured after a vacuum
 
 
 class Side:
@@ -21,6 +20,7 @@ class Side:
         self.half = args.type == "halfvec"
         self.extra = {}  # columns of the CSV
         self.extra_at = {ef: {} for ef in self.efs}
+        self.added = np.empty((0, 0), np.float32)  # rows inserted behind the base
 
     def load(self):
         dimensions = self.vectors.base.shape[1]
@@ -124,7 +124,8 @@ class Side:
         """Rows near those of the base, ids beyond them, moved over from a staging table."""
         base, rng = self.vectors.base, np.random.default_rng(2)
         rows = base[rng.integers(0, len(base), 4 * count)]
-        rows = rows + (0.02 * base.std() * rng.standard_normal(rows.shape)).astype(np.float32)
+        rows = (rows + 0.02 * base.std() * rng.standard_normal(rows.shape)).astype(np.float32)
+        self.added = rows
         first = len(base) + 1
         self.server.copy("staging", rows, first, self.half)
         self.server.sql("VACUUM ANALYZE staging")
@@ -150,24 +151,11 @@ class Side:
         seconds = self.server.timed(memory, "VACUUM (INDEX_CLEANUP ON) items")
         self.extra["vacuum_seconds"] = round(seconds, 2)
         self.say(f"hnswc: vacuum after deleting a fifth took {seconds:.1f} s")
-        truth = self._distances(None)
+        left = self.vectors.after(self.added, lambda ids: (ids + 1) % 5 != 0)
         for ef in self.efs:
-            self.extra_at[ef]["recall_vacuumed"] = round(self._recall(ef, truth), 5)
+            self.extra_at[ef]["recall_vacuumed"] = round(left.recall(self.answers(ef)), 5)
         self.server.sql(memory, f"SET max_parallel_maintenance_workers = {self.args.workers}", f"REINDEX INDEX {INDEX}")
         for ef in self.efs:
-            self.extra_at[ef]["recall_rebuilt"] = round(self._recall(ef, truth), 5)
+            self.extra_at[ef]["recall_rebuilt"] = round(left.recall(self.answers(ef)), 5)
             self.say("hnswc: recall at ef {:>4} after vacuum {recall_vacuumed:.4f}, of an index built anew {recall_rebuilt:.4f}"
                      .format(ef, **self.extra_at[ef]))
-
-    def _distances(self, ef):
-        """Of each query's answers, in order; exact ones without ef."""
-        how = self._set_statements(ef) + ["SET enable_seqscan = off"] if ef else ["SET enable_indexscan = off"]
-        order = f"v {self.operator} q.v"
-        lines = self.server.sql(*how, f"SELECT array_to_string(ARRAY(SELECT {order} FROM items ORDER BY {order} "
-                                f"LIMIT {self.args.k}), ' ') FROM queries q WHERE id <= {RECALL_QUERIES} ORDER BY q.id")
-        return [[float(x) for x in line.split()] for line in lines.split("\n")]
-
-    def _recall(self, ef, truth):
-        near = [sum(d <= exact[-1] + 1e-6 * abs(exact[-1]) + 1e-12 for d in found) / len(exact)
-                for found, exact in zip(self._distances(ef), truth)]
-        return statistics.mean(near)

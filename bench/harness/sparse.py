@@ -4,6 +4,8 @@ Documents are about a few topics. A topic prefers some terms of the vocabulary, 
 document is drawn from the whole vocabulary. So rows share frequent terms with everyone and rare ones with their like, as learned
 sparse embeddings (SPLADE and its kin) do.
 """
+import copy
+
 import numpy as np
 
 DIMENSIONS = 30000
@@ -72,7 +74,16 @@ class SparseSet:
         self.name, self.k = f"sparse-{rows}-{nonzeros}", k
         self.base, self.queries = made.part(0, rows), made.part(rows, rows + queries)
         self.distances = [self._distances(*self.queries.row(i), metric) for i in range(queries)]
-        self.kth = [np.partition(all_of_them, k - 1)[k - 1] for all_of_them in self.distances]
+        self._set_kth(slice(None))
+
+    def _set_kth(self, left):
+        self.kth = [np.partition(all_of_them[left], self.k - 1)[self.k - 1] for all_of_them in self.distances]
+
+    def after(self, _, kept):
+        """The same queries when of the base only those kept(id) are left; rows are never added."""
+        after = copy.copy(self)
+        after._set_kth(kept(np.arange(len(self.base))))
+        return after
 
     def _distances(self, indices, values, metric):
         """Of one query to all rows, in double precision."""
