@@ -40,6 +40,12 @@ lanes_add(Lanes a, Lanes b)
 }
 
 static inline Lanes
+lanes_sub(Lanes a, Lanes b)
+{
+	return _mm256_sub_ps(a, b);
+}
+
+static inline Lanes
 lanes_mul(Lanes a, Lanes b)
 {
 	return _mm256_mul_ps(a, b);
@@ -103,6 +109,12 @@ static inline __m256
 l1_step(__m256 sum, __m256 a, __m256 b)
 {
 	return _mm256_add_ps(sum, absolute(_mm256_sub_ps(a, b)));
+}
+
+static inline void
+store(float *x, Lanes lanes)
+{
+	_mm256_storeu_ps(x, lanes);
 }
 
 #include "distance/distance_floats.inc.h"
@@ -310,60 +322,14 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 
 /* The first three levels, within one register: x times -1 at the second of each pair, plus x with the pairs exchanged. */
 static inline __m256
-hadamard_8(__m256 x)
+hadamard_lanes(__m256 x)
 {
 	x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1), _mm256_permute_ps(x, 0xB1));
 	x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1), _mm256_permute_ps(x, 0x4E));
 	return _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1), _mm256_permute2f128_ps(x, x, 0x01));
 }
 
-/* Two levels in one pass, strides h and 2h. */
-static void
-hadamard_two_levels(float *x, size_t n, size_t h)
-{
-	for (size_t i = 0; i < n; i += 4 * h)
-		for (size_t j = i; j < i + h; j += WIDTH)
-		{
-			__m256 a = load(x + j);
-			__m256 b = load(x + j + h);
-			__m256 c = load(x + j + 2 * h);
-			__m256 d = load(x + j + 3 * h);
-			__m256 ab = _mm256_add_ps(a, b);
-			__m256 a_b = _mm256_sub_ps(a, b);
-			__m256 cd = _mm256_add_ps(c, d);
-			__m256 c_d = _mm256_sub_ps(c, d);
-
-			_mm256_storeu_ps(x + j, _mm256_add_ps(ab, cd));
-			_mm256_storeu_ps(x + j + h, _mm256_add_ps(a_b, c_d));
-			_mm256_storeu_ps(x + j + 2 * h, _mm256_sub_ps(ab, cd));
-			_mm256_storeu_ps(x + j + 3 * h, _mm256_sub_ps(a_b, c_d));
-		}
-}
-
-static void
-hadamard_f32(float *x, size_t n)
-{
-	size_t h = WIDTH;
-
-	if (n < WIDTH)
-	{
-		distance_portable.hadamard_f32(x, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i += WIDTH)
-		_mm256_storeu_ps(x + i, hadamard_8(load(x + i)));
-	for (; 4 * h <= n; h *= 4)
-		hadamard_two_levels(x, n, h);
-	if (h < n)
-		for (size_t j = 0; j < h; j += WIDTH)
-		{
-			__m256 a = load(x + j);
-			__m256 b = load(x + j + h);
-
-			_mm256_storeu_ps(x + j, _mm256_add_ps(a, b));
-			_mm256_storeu_ps(x + j + h, _mm256_sub_ps(a, b));
-		}
-}
+#include "distance/distance_hadamard.inc.h"
 
 DISTANCE_TARGET_END
 

@@ -47,6 +47,12 @@ lanes_add(Lanes a, Lanes b)
 }
 
 static inline Lanes
+lanes_sub(Lanes a, Lanes b)
+{
+	return _mm512_sub_ps(a, b);
+}
+
+static inline Lanes
 lanes_mul(Lanes a, Lanes b)
 {
 	return _mm512_mul_ps(a, b);
@@ -106,6 +112,12 @@ static inline __m512
 l1_step(__m512 sum, __m512 a, __m512 b)
 {
 	return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(a, b)));
+}
+
+static inline void
+store(float *x, Lanes lanes)
+{
+	_mm512_storeu_ps(x, lanes);
 }
 
 #include "distance/distance_floats.inc.h"
@@ -365,7 +377,7 @@ butterfly(__m512 x, __m512 swapped, __m512 sign)
 
 /* The first four levels, within one register. */
 static inline __m512
-hadamard_16(__m512 x)
+hadamard_lanes(__m512 x)
 {
 	__m512 plus = _mm512_set1_ps(1.0f);
 	__m512 minus = _mm512_set1_ps(-1.0f);
@@ -376,53 +388,7 @@ hadamard_16(__m512 x)
 	return butterfly(x, _mm512_shuffle_f32x4(x, x, 0x4E), _mm512_mask_mov_ps(plus, 0xFF00, minus));
 }
 
-/* Two levels in one pass, strides h and 2h. */
-static void
-hadamard_two_levels(float *x, size_t n, size_t h)
-{
-	for (size_t i = 0; i < n; i += 4 * h)
-		for (size_t j = i; j < i + h; j += WIDTH)
-		{
-			__m512 a = _mm512_loadu_ps(x + j);
-			__m512 b = _mm512_loadu_ps(x + j + h);
-			__m512 c = _mm512_loadu_ps(x + j + 2 * h);
-			__m512 d = _mm512_loadu_ps(x + j + 3 * h);
-			__m512 ab = _mm512_add_ps(a, b);
-			__m512 a_b = _mm512_sub_ps(a, b);
-			__m512 cd = _mm512_add_ps(c, d);
-			__m512 c_d = _mm512_sub_ps(c, d);
-
-			_mm512_storeu_ps(x + j, _mm512_add_ps(ab, cd));
-			_mm512_storeu_ps(x + j + h, _mm512_add_ps(a_b, c_d));
-			_mm512_storeu_ps(x + j + 2 * h, _mm512_sub_ps(ab, cd));
-			_mm512_storeu_ps(x + j + 3 * h, _mm512_sub_ps(a_b, c_d));
-		}
-}
-
-static void
-hadamard_f32(float *x, size_t n)
-{
-	size_t h = WIDTH;
-
-	if (n < WIDTH)
-	{
-		distance_portable.hadamard_f32(x, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i += WIDTH)
-		_mm512_storeu_ps(x + i, hadamard_16(_mm512_loadu_ps(x + i)));
-	for (; 4 * h <= n; h *= 4)
-		hadamard_two_levels(x, n, h);
-	if (h < n)
-		for (size_t j = 0; j < h; j += WIDTH)
-		{
-			__m512 a = _mm512_loadu_ps(x + j);
-			__m512 b = _mm512_loadu_ps(x + j + h);
-
-			_mm512_storeu_ps(x + j, _mm512_add_ps(a, b));
-			_mm512_storeu_ps(x + j + h, _mm512_sub_ps(a, b));
-		}
-}
+#include "distance/distance_hadamard.inc.h"
 
 DISTANCE_TARGET_END
 

@@ -87,9 +87,21 @@ lanes_add(Lanes a, Lanes b)
 }
 
 static inline Lanes
+lanes_sub(Lanes a, Lanes b)
+{
+	return vsubq_f32(a, b);
+}
+
+static inline Lanes
 lanes_mul(Lanes a, Lanes b)
 {
 	return vmulq_f32(a, b);
+}
+
+static inline void
+store(float *x, Lanes lanes)
+{
+	vst1q_f32(x, lanes);
 }
 
 #include "distance/distance_floats.inc.h"
@@ -297,24 +309,18 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	return sum + vaddvq_f32(vaddq_f32(s0, s1));
 }
 
-static void
-hadamard_f32(float *x, size_t n)
+/* The two levels within one register: x times -1 at the second of each pair, plus x with the pairs exchanged. */
+static inline float32x4_t
+hadamard_lanes(float32x4_t x)
 {
-	for (size_t i = 0; i + WIDTH <= n; i += WIDTH)
-		distance_portable.hadamard_f32(x + i, WIDTH);
-	if (n < WIDTH)
-		distance_portable.hadamard_f32(x, n);
-	for (size_t h = WIDTH; h < n; h *= 2)
-		for (size_t i = 0; i < n; i += 2 * h)
-			for (size_t j = i; j < i + h; j += WIDTH)
-			{
-				float32x4_t a = load(x + j);
-				float32x4_t b = load(x + j + h);
+	const float32x4_t odd = {1, -1, 1, -1};
+	const float32x4_t high = {1, 1, -1, -1};
 
-				vst1q_f32(x + j, vaddq_f32(a, b));
-				vst1q_f32(x + j + h, vsubq_f32(a, b));
-			}
+	x = vfmaq_f32(vrev64q_f32(x), x, odd);
+	return vfmaq_f32(vextq_f32(x, x, 2), x, high);
 }
+
+#include "distance/distance_hadamard.inc.h"
 
 DISTANCE_TABLE(distance_neon, "neon", DISTANCE_NEON);
 
