@@ -34,6 +34,8 @@ class Side:
                         # found by a lookup, a query vector costs no TOAST reads where it fits
                         f"ALTER TABLE queries ALTER v SET STORAGE {'EXTERNAL' if wide else 'PLAIN'}",
                         f"ALTER TABLE items SET (parallel_workers = {self.args.workers})")
+        if self.args.exact and not wide:
+            self.server.sql("ALTER TABLE items ALTER v SET STORAGE PLAIN")
         began = time.monotonic()
         self.server.copy("items", self.vectors.base, 1, self.half)
         self.server.copy("queries", self.vectors.queries, 1, self.half)
