@@ -156,8 +156,6 @@ def load_set(args, say):
     if args.synthetic:
         rows, dimensions = (int(x) for x in args.synthetic.split(","))
         name, loaded = f"synthetic-{rows}-{dimensions}", synthetic(rows, dimensions, args.queries or 1000)
-    elif not args.data:
-        raise SystemExit("give a data directory, an .hdf5 file, or --synthetic ROWS,DIMENSIONS")
     elif args.data.endswith((".hdf5", ".h5")):
         name, loaded = os.path.splitext(os.path.basename(args.data))[0], read_hdf5(args.data)
     else:
