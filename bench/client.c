@@ -18,7 +18,7 @@
 #include <libpq-fe.h>
 
 /* Queries before the clock starts: plans become generic after five. */
-#define WARM_UP 20
+#define WARM_UP 6
 
 static void
 fail(PGconn *conn, const char *what)

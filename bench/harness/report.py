@@ -27,7 +27,8 @@ def curves(rows, prefix=""):
     """{label: [(recall, qps), ...] by recall}"""
     found = {}
     for row in rows:
-        label = f"{prefix}{row['side']}, {row['clients']} client" + ("s" if int(row["clients"]) > 1 else "")
+        clients = int(row["clients"])
+        label = f"{prefix}{row['side']}, " + (f"{clients} client" + "s" * (clients > 1) if clients else "one statement")
         found.setdefault(label, []).append((float(row["recall"]), float(row["qps"])))
     return {label: sorted(points) for label, points in found.items()}
 

@@ -80,6 +80,13 @@ class Side:
     def speed(self, ef, clients):
         return self.client.speed(self.query("$1"), clients, self.args.seconds, self.settings_at(ef))
 
+    def speed_together(self, ef):
+        """Queries a second when all are asked in one statement."""
+        statement = (f"SELECT count(*) FROM queries q CROSS JOIN LATERAL ({self.query('q.v')}) found "
+                     "WHERE $1 IS NOT NULL")  # the client has a parameter for everybody
+        settings = {"enable_seqscan": "off", **self.settings_at(ef)}
+        return self.client.speed(statement, 1, self.args.seconds, settings) * len(self.vectors.queries)
+
     def exact(self):
         """Milliseconds of a sequential scan by each operator, and by none."""
         operators = OPERATORS.values()
