@@ -3,28 +3,21 @@ import os
 import re
 import subprocess
 
-from .server import ROOT, Failure
-
-
-def _pg_config(option):
-    return subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), option], text=True, check=True,
-                          stdout=subprocess.PIPE).stdout.strip()
+from .server import ROOT, Failure, pg_config
 
 
 class Client:
     def __init__(self, server, directory):
         self.server = server
         self.binary = os.path.join(directory, "client")
-        compiled = subprocess.run(["gcc", "-O2", "-I" + _pg_config("--includedir"), "-o", self.binary,
-                                   os.path.join(ROOT, "bench/client.c"), "-L" + _pg_config("--libdir"), "-lpq"], check=False)
+        compiled = subprocess.run(["gcc", "-O2", "-I" + pg_config("--includedir"), "-o", self.binary,
+                                   os.path.join(ROOT, "bench/client.c"), "-L" + pg_config("--libdir"), "-lpq"], check=False)
         if compiled.returncode:
             raise Failure("bench/client.c does not compile")
 
     def start(self, query, seconds, settings, cpu, seed=1):
-        env = dict(self.server.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()),
-                   PGAPPNAME="hnswc_bench")
         return subprocess.Popen([self.binary, "SELECT v FROM queries ORDER BY id", query, str(seconds), str(cpu), str(seed)],
-                                env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                env=self.server.env_of(settings, "hnswc_bench"), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def finish(self, process):
         """QPS of one that was started."""

@@ -108,38 +108,34 @@ def exact_nearest(base, queries, metric, k):
     return found
 
 
+def truth_holds(truth, base, queries, metric, k):
+    """Given neighbours are checked on some queries: those of another metric would make recall look better."""
+    if truth.shape[1] < k or len(truth) != len(queries) or truth.max() >= len(base):
+        return False
+    some = np.linspace(0, len(queries) - 1, min(20, len(queries))).astype(int)
+    mine = exact_nearest(base, queries[some], metric, k)
+    for q, ids in zip(some, mine):
+        true = distances_to(queries[q], base[ids], metric).max()
+        given = distances_to(queries[q], base[truth[q][:k]], metric).max()
+        if given > true + 1e-5 * abs(true) + 1e-9:
+            return False
+    return True
+
+
 class VectorSet:
     """A base, queries and what recall needs to know about the truth."""
 
-    def __init__(self, name, base, queries, truth, metric, k, say, checked=False):
+    def __init__(self, name, base, queries, truth, metric, k):
+        """truth: for each query the ids of the k nearest or more, nearest first."""
         self.name, self.base, self.queries, self.metric, self.k = name, base, queries, metric, k
-        if truth is not None and not checked and not self._truth_holds(truth):
-            say(f"the neighbours given are not those by {metric}: computing them")
-            truth = None
-        self.truth_source = "given" if truth is not None else "computed"
-        if truth is None:
-            truth = exact_nearest(base, queries, metric, k)
         self.kth = np.array([distances_to(q, base[ids[:k]], metric).max() for q, ids in zip(queries, truth)])
-
-    def _truth_holds(self, truth):
-        """Given neighbours are checked on some queries: those of another metric would make recall look better."""
-        if truth.shape[1] < self.k or len(truth) != len(self.queries) or truth.max() >= len(self.base):
-            return False
-        some = np.linspace(0, len(self.queries) - 1, min(20, len(self.queries))).astype(int)
-        mine = exact_nearest(self.base, self.queries[some], self.metric, self.k)
-        for q, ids in zip(some, mine):
-            true = distances_to(self.queries[q], self.base[ids], self.metric).max()
-            given = distances_to(self.queries[q], self.base[truth[q][:self.k]], self.metric).max()
-            if given > true + 1e-5 * abs(true) + 1e-9:
-                return False
-        return True
 
     def after(self, added, kept):
         """The same queries when rows were added behind the base, and of all only those kept(id) are left."""
         base = np.concatenate((self.base, added)) if len(added) else self.base
         left = np.flatnonzero(kept(np.arange(len(base))))
         truth = left[exact_nearest(base[left], self.queries, self.metric, self.k)]
-        return VectorSet(self.name, base, self.queries, truth, self.metric, self.k, print, checked=True)
+        return VectorSet(self.name, base, self.queries, truth, self.metric, self.k)
 
     def recall(self, answers):
         """answers: for each query the ids (0-based) that came back."""
@@ -166,6 +162,12 @@ def load_set(args, say):
     if args.queries:
         queries, truth = queries[:args.queries], truth[:args.queries] if truth is not None else None
     say(f"{name}: {len(base):,} x {base.shape[1]}, {len(queries):,} queries, {args.metric}; exact answers...")
-    made = VectorSet(name, base, queries, truth, args.metric, args.k, say)
-    say(f"exact answers {made.truth_source}; recall@{args.k} counts answers no farther than the true {args.k}th")
+    if truth is not None and not truth_holds(truth, base, queries, args.metric, args.k):
+        say(f"the neighbours given are not those by {args.metric}: computing them")
+        truth = None
+    source = "given" if truth is not None else "computed"
+    if truth is None:
+        truth = exact_nearest(base, queries, args.metric, args.k)
+    made = VectorSet(name, base, queries, truth, args.metric, args.k)
+    say(f"exact answers {source}; recall@{args.k} counts answers no farther than the true {args.k}th")
     return made

@@ -33,6 +33,11 @@ def dense_records(vectors, first_id, half):
         yield rows.tobytes()
 
 
+def pg_config(option):
+    return subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), option], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
 class Server:
     """Runs SQL through psql in the environment of the cluster."""
 
@@ -41,9 +46,7 @@ class Server:
         self.directory = None
         self.pinned = True
         self.cpus = sorted(os.sched_getaffinity(0))
-        bindir = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True, check=True,
-                                stdout=subprocess.PIPE).stdout.strip()
-        self.env["PATH"] = bindir + os.pathsep + self.env["PATH"]
+        self.env["PATH"] = pg_config("--bindir") + os.pathsep + self.env["PATH"]
         if not existing:
             self._start(settings)
         say("server: " + self.sql("SELECT version()").split(" on ")[0] + (", existing" if existing else ", throw-away"))
@@ -111,9 +114,12 @@ class Server:
         if psql.returncode:
             raise Failure(f"loading {table} failed")
 
+    def env_of(self, settings, application):
+        """The environment of a connection with these settings and application_name."""
+        return dict(self.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()), PGAPPNAME=application)
+
     def pgbench(self, script, clients, options, settings):
         """Transactions a second of so many clients: a pgbench each, with options(client), it and its backend on the same CPU."""
-        env = dict(self.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()))
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
@@ -123,7 +129,7 @@ class Server:
                 running.append(subprocess.Popen(
                     ["taskset", "-c", str(cpu), "pgbench", "-n", "-M", "prepared", "-c", "1", "-f", file.name,
                      *options(client)],
-                    env=dict(env, PGAPPNAME=f"hnswc_bench_{client}"), text=True,
+                    env=self.env_of(settings, f"hnswc_bench_{client}"), text=True,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE))
             self._pin_backends(running)
             total = 0.0

@@ -85,30 +85,16 @@ load_half_first(const half *x, size_t n)
 	return load_half(copy);
 }
 
-static inline __m256
-absolute(__m256 x)
+static inline Lanes
+lanes_madd(Lanes a, Lanes b, Lanes c)
 {
-	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+	return _mm256_fmadd_ps(a, b, c);
 }
 
-static inline __m256
-l2_step(__m256 sum, __m256 a, __m256 b)
+static inline Lanes
+lanes_apart(Lanes a, Lanes b)
 {
-	__m256 d = _mm256_sub_ps(a, b);
-
-	return _mm256_fmadd_ps(d, d, sum);
-}
-
-static inline __m256
-ip_step(__m256 sum, __m256 a, __m256 b)
-{
-	return _mm256_fmadd_ps(a, b, sum);
-}
-
-static inline __m256
-l1_step(__m256 sum, __m256 a, __m256 b)
-{
-	return _mm256_add_ps(sum, absolute(_mm256_sub_ps(a, b)));
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_sub_ps(a, b));
 }
 
 static inline void

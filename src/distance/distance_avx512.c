@@ -94,24 +94,16 @@ load_half_first(const half *x, size_t n)
 	return load_half_masked(x, mask16(n));
 }
 
-static inline __m512
-l2_step(__m512 sum, __m512 a, __m512 b)
+static inline Lanes
+lanes_madd(Lanes a, Lanes b, Lanes c)
 {
-	__m512 d = _mm512_sub_ps(a, b);
-
-	return _mm512_fmadd_ps(d, d, sum);
+	return _mm512_fmadd_ps(a, b, c);
 }
 
-static inline __m512
-ip_step(__m512 sum, __m512 a, __m512 b)
+static inline Lanes
+lanes_apart(Lanes a, Lanes b)
 {
-	return _mm512_fmadd_ps(a, b, sum);
-}
-
-static inline __m512
-l1_step(__m512 sum, __m512 a, __m512 b)
-{
-	return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(a, b)));
+	return _mm512_abs_ps(_mm512_sub_ps(a, b));
 }
 
 static inline void

@@ -7,10 +7,33 @@
  *	Lanes, WIDTH					a register, and how many floats it has
  *	load, load_half					a register full from x on
  *	load_first, load_half_first		the first n of one, fewer than WIDTH, with zeroes behind
- *	l2_step, ip_step, l1_step		of (sum, a, b): the sum with the lanes' terms added
- *	lanes_of, lanes_add, lanes_mul	a float in all lanes; two registers added and multiplied
+ *	lanes_of						a float in all lanes
+ *	lanes_add, lanes_sub, lanes_mul	of two registers
+ *	lanes_madd, lanes_apart			a * b + c; |a - b|
  *	sum_lanes						the lanes added up
  */
+
+/* Each gives the sum with the lanes' terms added. */
+
+static inline Lanes
+l2_step(Lanes sum, Lanes a, Lanes b)
+{
+	Lanes d = lanes_sub(a, b);
+
+	return lanes_madd(d, d, sum);
+}
+
+static inline Lanes
+ip_step(Lanes sum, Lanes a, Lanes b)
+{
+	return lanes_madd(a, b, sum);
+}
+
+static inline Lanes
+l1_step(Lanes sum, Lanes a, Lanes b)
+{
+	return lanes_add(sum, lanes_apart(a, b));
+}
 
 /* A sum over n elements: `a(i)` and `b(i)` load the lanes from i on, a_first and b_first those that are left at i. */
 #define SUM_LANES(step, a, a_first, b, b_first)            \

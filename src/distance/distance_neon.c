@@ -48,26 +48,6 @@ load_half_first(const half *x, size_t n)
 	return load_half(copy);
 }
 
-static inline float32x4_t
-l2_step(float32x4_t sum, float32x4_t a, float32x4_t b)
-{
-	float32x4_t d = vsubq_f32(a, b);
-
-	return vfmaq_f32(sum, d, d);
-}
-
-static inline float32x4_t
-ip_step(float32x4_t sum, float32x4_t a, float32x4_t b)
-{
-	return vfmaq_f32(sum, a, b);
-}
-
-static inline float32x4_t
-l1_step(float32x4_t sum, float32x4_t a, float32x4_t b)
-{
-	return vaddq_f32(sum, vabdq_f32(a, b));
-}
-
 static inline float
 sum_lanes(float32x4_t x)
 {
@@ -96,6 +76,18 @@ static inline Lanes
 lanes_mul(Lanes a, Lanes b)
 {
 	return vmulq_f32(a, b);
+}
+
+static inline Lanes
+lanes_madd(Lanes a, Lanes b, Lanes c)
+{
+	return vfmaq_f32(c, a, b);
+}
+
+static inline Lanes
+lanes_apart(Lanes a, Lanes b)
+{
+	return vabdq_f32(a, b);
 }
 
 static inline void

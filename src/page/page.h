@@ -60,8 +60,8 @@ typedef struct IndexState
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
-	uint32 nglances; /* nodes measured without a pin since one was pinned */
-	uint32 glances_per_pin;
+	uint32 nglances;         /* nodes measured without a pin since one was pinned */
+	uint32 glance_doublings; /* of how many of them go by before the next: see visit.c */
 	void *spare_scan; /* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
 } IndexState;
 

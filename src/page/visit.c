@@ -26,11 +26,11 @@
 /* Nodes measured in one call, while the slots of as many that follow are fetched. */
 #define CHUNK 16
 /*
- * Of so many nodes measured without a pin, one is pinned: the fewer the longer all pages have been where they were, the most
- * as soon as one had to be looked for, for then others want the buffers.
+ * Of so many nodes measured without a pin, one is pinned when a page had to be looked for lately, for then others want the
+ * buffers.  As long as all pages are where they were it is twice as many after each pin, up to this number of doublings.
  */
-#define LEAST_GLANCES_PER_PIN 64
-#define MOST_GLANCES_PER_PIN 4096
+#define GLANCES_PER_PIN 64
+#define MOST_DOUBLINGS 6
 
 /* Where a node is, or where it was when its block was last seen. */
 typedef struct NodePlace
@@ -172,12 +172,12 @@ static inline bool
 glances_count(IndexState *state, int n, int nmissed)
 {
 	if (nmissed > 0)
-		state->glances_per_pin = LEAST_GLANCES_PER_PIN;
+		state->glance_doublings = 0;
 	state->nglances += n;
-	if (state->nglances < state->glances_per_pin)
+	if (state->nglances < (uint32) GLANCES_PER_PIN << state->glance_doublings)
 		return false;
 	state->nglances = 0;
-	state->glances_per_pin = Min(2 * state->glances_per_pin, MOST_GLANCES_PER_PIN);
+	state->glance_doublings = Min(state->glance_doublings + 1, MOST_DOUBLINGS);
 	return true;
 }
 
