@@ -190,3 +190,25 @@ reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size s
 			prefetch_bytes((const char *) BufferGetBlock(hint->buffer) + offset, size);
 	}
 }
+
+static int
+block_compare(const void *a, const void *b)
+{
+	BlockNumber x = *(const BlockNumber *) a;
+	BlockNumber y = *(const BlockNumber *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Not by a read stream: for batches as small as these the I/O workers of PostgreSQL 18 cost two thirds of the queries a
+ * second, and without them it is the same.
+ */
+void
+reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n)
+{
+	qsort(blocks, n, sizeof(BlockNumber), block_compare);
+	for (int i = 0; i < n; i++)
+		if (blocks[i] < reader->state->nblocks && (i == 0 || blocks[i] != blocks[i - 1]))
+			PrefetchBuffer(reader->index, MAIN_FORKNUM, blocks[i]);
+}

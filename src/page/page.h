@@ -123,8 +123,10 @@ extern Buffer reader_lock_page(PageReader *reader, BlockNumber block, PageKind k
 /* Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size) of the page. */
 extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
 extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);
-/* Is the block likely to be in shared buffers?  Otherwise PrefetchBuffer() may pay. */
+/* Is the block likely to be in shared buffers?  Otherwise reader_read_ahead() may pay. */
 extern bool reader_is_cached(PageReader *reader, BlockNumber block);
+/* Has the operating system read n blocks that will be pinned soon, all at once.  Changes the array. */
+extern void reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n);
 /* Makes the next pin raise the page's usage count, which is what keeps a page in shared buffers. */
 extern void reader_pin_counts(PageReader *reader);
 static inline BlockHint *

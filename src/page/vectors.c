@@ -11,8 +11,35 @@
 
 #include "page/page.h"
 
-/* A vector that is measured soon is prefetched so far; the CPU goes on by itself. */
-#define PREFETCH_BYTES 512
+/* So many bytes of the vectors that are measured next are on their way into the CPU's cache. */
+#define FETCH_AHEAD 8192
+/* Pages that are read at once. */
+#define READ_AHEAD 64
+
+/* What of a vector is on one page; size 0: nothing is left. */
+typedef struct VectorPart
+{
+	BlockNumber block;
+	uint32 offset; /* in the page's part of the stream */
+	uint32 size;
+	uint32 left; /* of the vector, this part included */
+} VectorPart;
+
+static inline VectorPart
+first_part(const PageReader *reader, BlockNumber block, uint32 offset)
+{
+	uint32 left = reader->state->layout.vector_size;
+
+	return (VectorPart){block, offset, Min(left, PAGE_STREAM_SIZE - offset), left};
+}
+
+static inline void
+next_part(VectorPart *part)
+{
+	uint32 left = part->left - part->size;
+
+	*part = (VectorPart){part->block + 1, 0, Min(left, PAGE_STREAM_SIZE), left};
+}
 
 void
 vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset, uint32 slot, BlockNumber *block,
@@ -27,52 +54,68 @@ vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset,
 void
 vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data, bool wal)
 {
-	uint32 left = reader->state->layout.vector_size;
 	const char *from = data;
 
-	while (left > 0)
+	for (VectorPart part = first_part(reader, block, offset); part.size > 0; next_part(&part))
 	{
-		uint32 part = Min(left, PAGE_STREAM_SIZE - offset);
-		Buffer buffer = ReadBuffer(reader->index, block);
+		Buffer buffer = ReadBuffer(reader->index, part.block);
 		Page page = BufferGetPage(buffer);
-		uint32 end = PAGE_STREAM_START + offset + part;
+		uint32 end = PAGE_STREAM_START + part.offset + part.size;
 		PageEdit edit;
 
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		page_check(reader->index, block, page, PAGE_VECTOR);
+		page_check(reader->index, part.block, page, PAGE_VECTOR);
 		edit_init(&edit, reader->index, wal);
 		edit_page(&edit, buffer);
-		edit_write(&edit, 0, (char *) page + PAGE_STREAM_START + offset, from, part);
+		edit_write(&edit, 0, (char *) page + PAGE_STREAM_START + part.offset, from, part.size);
 		if (((PageHeader) page)->pd_lower < end)
 			edit_set(&edit, 0, &((PageHeader) page)->pd_lower, end);
 		edit_commit(&edit);
 		edit_free(&edit);
 		UnlockReleaseBuffer(buffer);
-		from += part;
-		left -= part;
-		offset = 0;
-		block++;
+		from += part.size;
 	}
 }
 
 void
 vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data)
 {
-	uint32 left = reader->state->layout.vector_size;
 	char *to = data;
 
-	while (left > 0)
+	for (VectorPart part = first_part(reader, block, offset); part.size > 0; next_part(&part))
 	{
-		uint32 part = Min(left, PAGE_STREAM_SIZE - offset);
-		Buffer buffer = reader_pin(reader, block, PAGE_VECTOR);
+		Buffer buffer = reader_pin(reader, part.block, PAGE_VECTOR);
 
-		memcpy(to, (char *) BufferGetPage(buffer) + PAGE_STREAM_START + offset, part);
+		memcpy(to, (char *) BufferGetPage(buffer) + PAGE_STREAM_START + part.offset, part.size);
 		reader_unpin(reader, buffer);
-		to += part;
-		left -= part;
-		offset = 0;
-		block++;
+		to += part.size;
 	}
+}
+
+/* Has those pages of the vectors read that are not in shared buffers, and starts fetching the descriptors of all. */
+static void
+vectors_read_ahead(PageReader *reader, const BlockNumber *blocks, const uint32 *offsets, int n)
+{
+	BlockNumber away[READ_AHEAD];
+	int naway = 0;
+
+	for (int i = 0; i < n; i++)
+		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0; next_part(&part))
+		{
+			reader_prefetch_descriptor(reader, part.block);
+			if (naway < READ_AHEAD && !reader_is_cached(reader, part.block))
+				away[naway++] = part.block;
+		}
+	if (naway > 0)
+		reader_read_ahead(reader, away, naway);
+}
+
+/* Starts fetching a vector into the CPU's cache. */
+static inline void
+vector_prefetch(PageReader *reader, BlockNumber block, uint32 offset)
+{
+	for (VectorPart part = first_part(reader, block, offset); part.size > 0; next_part(&part))
+		reader_prefetch_bytes(reader, part.block, PAGE_STREAM_START + part.offset, part.size);
 }
 
 void
@@ -80,18 +123,13 @@ vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *
 				 float *dist, void *scratch)
 {
 	uint32 size = reader->state->layout.vector_size;
+	int nfetched = 0;
 
+	vectors_read_ahead(reader, blocks, offsets, n);
 	for (int i = 0; i < n; i++)
 	{
-		reader_prefetch_descriptor(reader, blocks[i]);
-		if (!reader_is_cached(reader, blocks[i]))
-			PrefetchBuffer(reader->index, MAIN_FORKNUM, blocks[i]);
-	}
-	for (int i = 0; i < n; i++)
-		reader_prefetch_bytes(reader, blocks[i], PAGE_STREAM_START + offsets[i],
-							  Min(Min(size, PREFETCH_BYTES), PAGE_STREAM_SIZE - offsets[i]));
-	for (int i = 0; i < n; i++)
-	{
+		for (; nfetched < n && (nfetched - i) * size < FETCH_AHEAD; nfetched++)
+			vector_prefetch(reader, blocks[nfetched], offsets[nfetched]);
 		if (offsets[i] + size <= PAGE_STREAM_SIZE)
 		{
 			Buffer buffer = reader_pin(reader, blocks[i], PAGE_VECTOR);

@@ -181,46 +181,75 @@ glances_count(IndexState *state, int n, int nmissed)
 	return true;
 }
 
+/* Has what is not in shared buffers read at once. */
+static void
+missed_read_ahead(PageReader *reader, const NodePlace *places, const int *missed, int nmissed)
+{
+	BlockNumber blocks[GRAPH_MAX_LINKS];
+
+	for (int i = 0; i < nmissed; i++)
+		blocks[i] = places[missed[i]].block;
+	reader_read_ahead(reader, blocks, nmissed);
+}
+
+/* Measures a batch with a pin for each. */
+static void
+measure_with_pins(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
+				  int n, bool bounds, Candidate *out)
+{
+	int missed[GRAPH_MAX_LINKS];
+	int nmissed = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!reader->local && !place_holds(reader, &places[i]))
+			missed[nmissed++] = i;
+	if (nmissed > 1)
+		missed_read_ahead(reader, places, missed, nmissed);
+	for (int i = 0; i < n; i++)
+		measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
+}
+
+/* Measures a batch without pins, but for those that are not where they were and for one now and then. */
+static void
+measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
+					 const NodePlace *places, int n, bool bounds, Candidate *out)
+{
+	int missed[GRAPH_MAX_LINKS];
+	int nmissed = 0;
+
+	places_fetch(reader, places, 0, n);
+	for (int from = 0; from < n; from += CHUNK)
+	{
+		places_fetch(reader, places, from + CHUNK, n);
+		measure_chunk(reader, query, layer, nodes + from, places + from, Min(CHUNK, n - from), bounds, out + from, from,
+					  missed, &nmissed);
+	}
+	pgBufferUsage.shared_blks_hit += n - nmissed;
+	if (glances_count(reader->state, n, nmissed))
+	{
+		reader_pin_counts(reader);
+		measure_pinned(reader, query, layer, nodes[0], bounds, &out[0]);
+	}
+	if (nmissed > 1)
+		missed_read_ahead(reader, places, missed, nmissed);
+	for (int i = 0; i < nmissed; i++)
+		measure_pinned(reader, query, layer, nodes[missed[i]], bounds, &out[missed[i]]);
+}
+
 int
 nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
 			  Candidate *out)
 {
 	NodePlace places[GRAPH_MAX_LINKS];
-	int missed[GRAPH_MAX_LINKS];
-	int nmissed = 0;
 	int nfound = 0;
 
 	Assert(n <= GRAPH_MAX_LINKS);
 	for (int i = 0; i < n; i++)
 		place_find(reader, nodes[i], layer_kind(layer), &places[i]);
-	places_fetch(reader, places, 0, n);
-	for (int from = 0; from < n; from += CHUNK)
-	{
-		int nchunk = Min(CHUNK, n - from);
-
-		places_fetch(reader, places, from + CHUNK, n);
-		if (reader->optimistic)
-			measure_chunk(reader, query, layer, nodes + from, places + from, nchunk, bounds, out + from, from, missed,
-						  &nmissed);
-		else
-			for (int i = from; i < from + nchunk; i++)
-				measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
-	}
 	if (reader->optimistic)
-	{
-		pgBufferUsage.shared_blks_hit += n - nmissed;
-		if (glances_count(reader->state, n, nmissed))
-		{
-			reader_pin_counts(reader);
-			measure_pinned(reader, query, layer, nodes[0], bounds, &out[0]);
-		}
-	}
-	/* read together what has to be read from disk */
-	if (nmissed > 1)
-		for (int i = 0; i < nmissed; i++)
-			PrefetchBuffer(reader->index, MAIN_FORKNUM, places[missed[i]].block);
-	for (int i = 0; i < nmissed; i++)
-		measure_pinned(reader, query, layer, nodes[missed[i]], bounds, &out[missed[i]]);
+		measure_without_pins(reader, query, layer, nodes, places, n, bounds, out);
+	else
+		measure_with_pins(reader, query, layer, nodes, places, n, bounds, out);
 	for (int i = 0; i < n; i++)
 		nfound += out[i].node != NODE_NONE;
 	return nfound;
