@@ -21,7 +21,7 @@
 #include "storage/buf_internals.h"
 
 #define MIN_HINTS 1024
-#define MAX_HINTS 32768
+#define MAX_HINTS 131072
 /* Of so many rows one is fetched in the ordinary way, which raises its page's usage count. */
 #define ROWS_PER_READBUFFER 64
 

@@ -31,7 +31,7 @@
 #define MAX_RESUME_EF 2000
 #define FIRST_QUEUE_SIZE 256
 /* Bytes that a scan may leave to the next one. */
-#define MAX_SPARE_MEMORY (1024 * 1024)
+#define MAX_SPARE_MEMORY (2 * 1024 * 1024)
 
 IndexScanDesc
 hnswbeginscan(Relation index, int nkeys, int norderbys)

@@ -92,7 +92,7 @@ vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data)
 	}
 }
 
-/* Has those pages of the vectors read that are not in shared buffers, and starts fetching the descriptors of all. */
+/* Has those pages of the vectors read that are not in shared buffers; the descriptors of all are in the CPU's cache then. */
 static void
 vectors_read_ahead(PageReader *reader, const BlockNumber *blocks, const uint32 *offsets, int n)
 {
@@ -101,11 +101,11 @@ vectors_read_ahead(PageReader *reader, const BlockNumber *blocks, const uint32 *
 
 	for (int i = 0; i < n; i++)
 		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0; next_part(&part))
-		{
 			reader_prefetch_descriptor(reader, part.block);
+	for (int i = 0; i < n; i++)
+		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0; next_part(&part))
 			if (naway < READ_AHEAD && !reader_is_cached(reader, part.block))
 				away[naway++] = part.block;
-		}
 	if (naway > 0)
 		reader_read_ahead(reader, away, naway);
 }
