@@ -18,9 +18,10 @@ max_node_pages(const PageLayout *layout, const ArenaPlan *plan)
 {
 	/* rows on layer 0, the layers above, pages of each process and of each cluster that are not full */
 	double pages = plan->max_rows * 2.1 / layout->slots_per_page + 1024 + plan->clusters->nclusters;
+	/* when memory is full, elements still fill the open pages, one or so of each cluster, and are on upper layers, too */
+	double beyond = 16 * ARENA_CHUNK_PAGES + plan->clusters->nclusters;
 
-	/* a few chunks more than the limit: it is looked at between elements, not within one */
-	return (uint32) Min(pages, (double) plan->memory_limit / BLCKSZ + 16 * ARENA_CHUNK_PAGES);
+	return (uint32) Min(pages, (double) plan->memory_limit / BLCKSZ + beyond);
 }
 
 static uint32
@@ -146,22 +147,24 @@ arena_shm_fits(Size bytes)
 	return shm_has_room(bytes + bytes / 2);
 }
 
-/* Adds a chunk; false when memory does not allow it.  Under alloc_lock. */
+/*
+ * Adds a chunk; false when memory does not allow it.  From then on only what has to be gets more: the rest of a chunk that
+ * was added for an upper layer is not for elements, whose upper layers would want the next one.  Under alloc_lock.
+ */
 static bool
 add_chunk(Arena *arena, bool force)
 {
 	ArenaShared *shared = arena->shared;
 
-	if (shared->nchunks == shared->max_chunks)
-		return false;
-	if (shared->memory_used + arena->chunk_size > shared->memory_limit && !force)
+	if (shared->memory_used + arena->chunk_size > shared->memory_limit ||
+		(arena->area && !shm_has_room(shared->memory_used / 2 + 2 * arena->chunk_size)))
+		shared->full = true;
+	if (shared->nchunks == shared->max_chunks || (shared->full && !force))
 		return false;
 	if (arena->area)
 	{
 		dsa_pointer chunk;
 
-		if (!force && !shm_has_room(shared->memory_used / 2 + 2 * arena->chunk_size))
-			return false;
 		chunk = dsa_allocate_extended(arena->area, arena->chunk_size, DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
 		if (!DsaPointerIsValid(chunk))
 			return false;
@@ -208,7 +211,7 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 	bool added = false;
 
 	LWLockAcquire(&shared->alloc_lock, LW_EXCLUSIVE);
-	if (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force))
+	if ((force || !shared->full) && (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force)))
 	{
 		BlockNumber block = alloc_extend(arena->reader.index, 1, kind, false);
 

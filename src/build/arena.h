@@ -57,6 +57,7 @@ typedef struct ArenaShared
 	Size memory_limit;
 	/* under alloc_lock */
 	Size memory_used;
+	bool full;     /* memory is used up: what is added is for upper layers */
 	uint32 npages; /* pages in the arena */
 	uint32 nchunks;
 	BlockNumber vector_block;
