@@ -302,14 +302,13 @@ graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
 	return found;
 }
 
-static int
-candidate_compare_descending(const void *a, const void *b)
-{
-	float x = ((const Candidate *) a)->dist;
-	float y = ((const Candidate *) b)->dist;
-
-	return (x < y) - (x > y);
-}
+/* Farthest first. */
+#define ST_SORT sort_descending
+#define ST_ELEMENT_TYPE Candidate
+#define ST_COMPARE(a, b) (((a)->dist < (b)->dist) - ((a)->dist > (b)->dist))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /*
  * The pool's candidates have been returned to whoever asks for more, so they leave the pool for good; visited keeps them
@@ -324,7 +323,7 @@ graph_search_resume(GraphSearch *search, int ef)
 	if (search->ndiscarded == 0)
 		return false;
 
-	qsort(search->discarded, search->ndiscarded, sizeof(Candidate), candidate_compare_descending);
+	sort_descending(search->discarded, search->ndiscarded);
 	while (search->ndiscarded > 0 && search->nlive < ef)
 	{
 		Candidate *nearest = &search->discarded[--search->ndiscarded];
