@@ -1,14 +1,16 @@
 /*
  * cluster.c: k-means in two levels on a sample, and the cell that a row is in.  See cluster.h.
  *
- * Lloyd's iterations run on the sample's float32 vectors by squared L2, which is right for L2 and cosine and good enough
- * for the rest.  For vectors of 0 and 1 a mean is no vector: there the centroids stay the rows they begin as.
+ * Lloyd's iterations, begun as "k-means++" begins them (Arthur and Vassilvitskii, 2007), run on the sample's float32
+ * vectors by squared L2, which is right for L2 and cosine and good enough for the rest.  For vectors of 0 and 1 a mean is
+ * no vector: there the centroids stay the rows they begin as.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "build/cluster.h"
+#include "common/pg_prng.h"
 #include "distance/distance.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
@@ -26,6 +28,7 @@ typedef struct Training
 	uint32 *owners; /* of the rows at hand, in their order: the nearest centroid */
 	uint32 *counts;
 	float *sums;
+	float *nearest; /* of the rows at hand, while centroids are chosen: the squared distance from the nearest so far */
 } Training;
 
 static inline uint32 *
@@ -100,13 +103,40 @@ move_centroids(Training *training, const uint32 *rows, uint32 n, float *centroid
 			centroids[c * dims + d] = training->sums[c * dims + d] / (float) training->counts[c];
 }
 
+/* Rows to begin with: each is drawn with a chance that grows with its squared distance from those before it. */
+static void
+seed_centroids(Training *training, const uint32 *rows, uint32 n, float *centroids, uint32 k)
+{
+	size_t dims = training->dims;
+	uint32 chosen = (uint32) pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1);
+
+	for (uint32 i = 0; i < n; i++)
+		training->nearest[i] = INFINITY;
+	for (uint32 c = 0; c < k; c++)
+	{
+		float *centroid = centroids + (Size) c * dims;
+		double left = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(centroid, training_row(training, rows[chosen]), dims * sizeof(float));
+		for (uint32 i = 0; i < n; i++)
+		{
+			float dist = distance->l2_f32(training_row(training, rows[i]), centroid, dims);
+
+			training->nearest[i] = Min(training->nearest[i], dist);
+			left += training->nearest[i];
+		}
+		left *= pg_prng_double(&pg_global_prng_state);
+		for (chosen = 0; chosen < n - 1 && left >= training->nearest[chosen]; chosen++)
+			left -= training->nearest[chosen];
+	}
+}
+
 /* k centroids of n rows of the sample, at least one; leaves the rows' owners in training->owners. */
 static void
 find_centroids(Training *training, const uint32 *rows, uint32 n, float *centroids, uint32 k)
 {
-	for (uint32 c = 0; c < k; c++)
-		memcpy(centroids + c * training->dims, training_row(training, rows[(uint64) c * n / k]),
-			   training->dims * sizeof(float));
+	seed_centroids(training, rows, n, centroids, k);
 	for (int round = 0; round < training->rounds; round++)
 	{
 		assign_rows(training, rows, n, centroids, k);
@@ -199,6 +229,7 @@ clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, ui
 		return one_cluster();
 	training.rounds = code_metric_is_binary(spec->metric) ? 0 : ROUNDS;
 	training.owners = palloc(n * sizeof(uint32));
+	training.nearest = palloc(n * sizeof(float));
 	training.counts = palloc(most * sizeof(uint32));
 	training.sums = palloc_on_line(most * training.dims * sizeof(float));
 	centroids = palloc_on_line((ngroups + most) * training.dims * sizeof(float));
