@@ -206,7 +206,11 @@ measure_with_pins(PageReader *reader, const CodeQuery *query, int layer, const N
 	if (nmissed > 1)
 		missed_read_ahead(reader, places, missed, nmissed);
 	for (int i = 0; i < n; i++)
+	{
+		if (i % CHUNK == 0)
+			places_fetch(reader, places, i + CHUNK, n);
 		measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
+	}
 }
 
 /* Measures a batch without pins, but for those that are not where they were and for one now and then. */
@@ -217,7 +221,6 @@ measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, cons
 	int missed[GRAPH_MAX_LINKS];
 	int nmissed = 0;
 
-	places_fetch(reader, places, 0, n);
 	for (int from = 0; from < n; from += CHUNK)
 	{
 		places_fetch(reader, places, from + CHUNK, n);
@@ -246,6 +249,7 @@ nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeI
 	Assert(n <= GRAPH_MAX_LINKS);
 	for (int i = 0; i < n; i++)
 		place_find(reader, nodes[i], layer_kind(layer), &places[i]);
+	places_fetch(reader, places, 0, n);
 	if (reader->optimistic)
 		measure_without_pins(reader, query, layer, nodes, places, n, bounds, out);
 	else
