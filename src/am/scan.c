@@ -178,15 +178,6 @@ scan_queue_begin(HnswScan *so, int n)
 	return left;
 }
 
-static int
-candidate_compare(const void *a, const void *b)
-{
-	float x = ((const Candidate *) a)->dist;
-	float y = ((const Candidate *) b)->dist;
-
-	return (x > y) - (x < y);
-}
-
 void
 scan_queue_ready(HnswScan *so)
 {
@@ -195,7 +186,7 @@ scan_queue_ready(HnswScan *so)
 	for (int i = 1; i < so->nqueue && sorted; i++)
 		sorted = so->queue[i - 1].dist <= so->queue[i].dist;
 	if (!sorted)
-		qsort(so->queue, so->nqueue, sizeof(Candidate), candidate_compare);
+		candidates_sort(so->queue, so->nqueue);
 	for (int i = so->nqueue - 1; i >= 0; i--)
 	{
 		float bound = so->queue[i].dist - so->queue[i].bound;

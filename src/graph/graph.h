@@ -155,6 +155,9 @@ extern bool graph_search_resume(GraphSearch *search, int ef);
 
 /* select.c */
 
+/* Sorts by distance, nearest first. */
+extern void candidates_sort(Candidate *candidates, size_t n);
+
 /* Sets a store's alpha and fill to what measures best for a metric. */
 extern void graph_select_rules(GraphStore *store, CodeMetric metric);
 

@@ -141,10 +141,10 @@ candidate_compare(const Candidate *x, const Candidate *y)
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-#define ST_SORT sort_candidates
+#define ST_SORT candidates_sort
 #define ST_ELEMENT_TYPE Candidate
 #define ST_COMPARE(a, b) candidate_compare(a, b)
-#define ST_SCOPE static
+#define ST_SCOPE extern
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
@@ -174,7 +174,7 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	code_distances(query, select->sorted_codes, nfound, select->distances, NULL);
 	for (int i = 0; i < nfound; i++)
 		select->candidates[i].dist = select->distances[i];
-	sort_candidates(select->candidates, nfound);
+	candidates_sort(select->candidates, nfound);
 	return nfound;
 }
 
