@@ -20,7 +20,7 @@ my $node_size = 16 + 16 + 4 + 2 * 16 * 4; # head, factors, code of 8 bits a dime
 foreach my $case ([ 1, 0, 15000 ], [ 4, 1, 15000 ], [ 30, 1, $all ])
 {
 	my ($megabytes, $workers, $rows) = @$case;
-	my ($out, $err);
+	my $err;
 	my $name = "$megabytes MB, $workers workers";
 	my $fit = $rows;
 
@@ -28,7 +28,7 @@ foreach my $case ([ 1, 0, 15000 ], [ 4, 1, 15000 ], [ 30, 1, $all ])
 		SET maintenance_work_mem = '${megabytes}MB';
 		SET max_parallel_maintenance_workers = $workers;
 		CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops) WITH (ef_construction = 32)
-			WHERE id <= $rows}, stdout => \$out, stderr => \$err);
+			WHERE id <= $rows}, stderr => \$err);
 	is($failed, 0, "$name: the index is built") or diag($err);
 	$fit = $1 if $err =~ /no longer fits into maintenance_work_mem after (\d+) tuples/;
 	note("$name: $fit tuples");
