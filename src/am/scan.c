@@ -29,7 +29,6 @@
 #include "utils/snapmgr.h"
 
 #define MAX_RESUME_EF 2000
-#define FIRST_QUEUE_SIZE 256
 /* Bytes that a scan may leave to the next one. */
 #define MAX_SPARE_MEMORY (2 * 1024 * 1024)
 
@@ -51,22 +50,6 @@ result_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	if (x->dist != y->dist)
 		return x->dist < y->dist ? 1 : -1;
 	return (x->element < y->element) - (x->element > y->element);
-}
-
-/* Makes the queue's arrays at least so large, keeping the queue. */
-static void
-queue_reserve(HnswScan *so, int n)
-{
-	if (n <= so->queue_size)
-		return;
-	so->queue_size = Max(n, 2 * so->queue_size);
-	if (so->queue)
-		so->queue = repalloc_huge(so->queue, so->queue_size * sizeof(Candidate));
-	else
-		so->queue = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(Candidate));
-	if (so->least)
-		pfree(so->least);
-	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
 }
 
 /* Memory for scans of an index: everything that depends on it alone. */
@@ -93,7 +76,7 @@ scan_allocate(Relation index, IndexState *state)
 	}
 	so->measured = pairingheap_allocate(result_compare, NULL);
 	so->stragglers = pairingheap_allocate(result_compare, NULL);
-	queue_reserve(so, FIRST_QUEUE_SIZE);
+	scan_queue_create(so);
 	MemoryContextSwitchTo(old);
 	return so;
 }
@@ -106,7 +89,7 @@ scan_reset(HnswScan *so)
 	pairingheap_reset(so->measured);
 	pairingheap_reset(so->stragglers);
 	so->stage = SCAN_START;
-	so->nqueue = so->next = 0;
+	scan_queue_reset(so);
 	so->ntids = so->next_tid = 0;
 	so->vector_query = NULL;
 }
@@ -166,82 +149,6 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-int
-scan_queue_begin(HnswScan *so, int n)
-{
-	int left = so->nqueue - so->next;
-
-	memmove(so->queue, so->queue + so->next, left * sizeof(Candidate));
-	so->next = 0;
-	so->nqueue = left;
-	queue_reserve(so, left + n);
-	return left;
-}
-
-void
-scan_queue_ready(HnswScan *so)
-{
-	bool sorted = true;
-
-	for (int i = 1; i < so->nqueue && sorted; i++)
-		sorted = so->queue[i - 1].dist <= so->queue[i].dist;
-	if (!sorted)
-		candidates_sort(so->queue, so->nqueue);
-	for (int i = so->nqueue - 1; i >= 0; i--)
-	{
-		float bound = so->queue[i].dist - so->queue[i].bound;
-
-		so->least[i] = i == so->nqueue - 1 ? bound : Min(bound, so->least[i + 1]);
-	}
-}
-
-/*
- * How many candidates beyond the pool are looked at: the coarser the codes, the farther down their order the nearest may
- * be.  Of the true ten nearest all are among the best so many, but for a share of a thousandth or so; 1 bit would need more.
- */
-static int
-runners_up(const HnswScan *so)
-{
-	if (so->type->distance != NULL)
-		return 64 + so->ef; /* a sketch errs more than its codes do */
-	switch (so->state->spec.bits)
-	{
-		case 8:
-			return 4 + so->ef / 8;
-		case 4:
-			return 12 + so->ef / 8;
-		default:
-			return 40 + so->ef / 8;
-	}
-}
-
-/* Moves the live candidates of the search's pool to the queue, and those that just missed it. */
-static void
-take_pool(HnswScan *so)
-{
-	GraphSearch *search = so->search;
-	bool measured = so->state->vector_coder != NULL;
-	int more = measured ? Min(runners_up(so), GRAPH_MAX_RUNNERS_UP) : 0;
-	int left;
-
-	left = scan_queue_begin(so, search->npool + more);
-	for (int i = 0; i < search->npool; i++)
-		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
-			so->queue[so->nqueue++] = search->pool[i];
-	so->allowance = search->nlive;
-	/* a search walks by the estimates alone; how far they may be off matters only now, and only if it can be put right */
-	if (measured)
-	{
-		so->nqueue += graph_search_runners_up(search, more, so->queue + so->nqueue);
-		if (so->type->distance == NULL)
-			page_store_bounds(&so->pages->reader, so->query, so->queue + left, so->nqueue - left);
-		else
-			for (int i = left; i < so->nqueue; i++)
-				so->queue[i].bound = INFINITY; /* all are measured before one is returned */
-	}
-	scan_queue_ready(so);
-}
-
 static void
 first_search(HnswScan *so)
 {
@@ -257,7 +164,7 @@ first_search(HnswScan *so)
 		return;
 	search->memory_limit = (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
 	graph_search_layer(search, so->query, 0, so->ef, node);
-	take_pool(so);
+	scan_queue_pool(so);
 }
 
 /* Opens the index and reads the query when the first row is asked for. */
@@ -332,7 +239,7 @@ scan_more(HnswScan *so)
 		search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
 		if (graph_search_resume(search, so->ef))
 		{
-			take_pool(so);
+			scan_queue_pool(so);
 			return true;
 		}
 		if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
@@ -341,7 +248,7 @@ scan_more(HnswScan *so)
 			so->stage = SCAN_SWEEP;
 		/* the graph has no more: what was met beyond the pool is as good as any */
 		so->allowance = INT_MAX;
-		if (so->next < so->nqueue || !pairingheap_is_empty(so->measured))
+		if (!scan_queue_is_empty(so) || !pairingheap_is_empty(so->measured))
 			return true;
 	}
 	if (so->stage == SCAN_SWEEP)
@@ -375,15 +282,14 @@ scan_next_result(HnswScan *so)
 			return NULL;
 		if (!pairingheap_is_empty(so->measured))
 			nearest = pairingheap_container(ScanResult, heap_node, pairingheap_first(so->measured));
-		if (so->next >= so->nqueue || (nearest != NULL && nearest->dist <= so->least[so->next]))
+		if (nearest != NULL && scan_queue_is_beyond(so, nearest->dist))
 		{
-			if (nearest != NULL)
-			{
-				(void) pairingheap_remove_first(so->measured);
-				so->allowance--;
-			}
+			(void) pairingheap_remove_first(so->measured);
+			so->allowance--;
 			return nearest;
 		}
+		if (scan_queue_is_empty(so))
+			return NULL;
 		scan_measure(so);
 	}
 }

@@ -89,10 +89,14 @@ typedef struct HnswScan
 
 	/* candidates in order of estimated distance; those before `next` have been measured */
 	Candidate *queue;
-	float *least; /* no candidate from here on is nearer than this */
 	int nqueue;
 	int next;
 	int queue_size;
+	int nbounded;         /* those before this have their bounds */
+	float *least;         /* no candidate from here to nbounded is nearer than this */
+	float greatest_bound; /* of those of the present pool that are known; INFINITY: none is */
+	int nrunners_up;      /* so many that just missed the pool may be queued, too */
+	float farthest;       /* of the pool: none of them is estimated to be nearer */
 
 	pairingheap *measured; /* ScanResult, nearest first */
 	pairingheap *stragglers;
@@ -132,11 +136,19 @@ extern void scan_table_end(HnswScan *so);
 /* Fills the queue with elements that the search has not met; false when there are no more. */
 extern bool scan_sweep(HnswScan *so);
 
-/* scan.c */
+/* queue.c */
 
+extern void scan_queue_create(HnswScan *so);
+extern void scan_queue_reset(HnswScan *so);
 /* Moves what is left of the queue to its front, makes room for n more, and returns how many are left. */
 extern int scan_queue_begin(HnswScan *so, int n);
-/* The queue has been filled: sorts it and makes it ready. */
+/* The queue has been filled with candidates that have their bounds: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
+/* Queues the live candidates of the search's pool, and those that just missed it. */
+extern void scan_queue_pool(HnswScan *so);
+/* Is there nothing left to be measured? */
+extern bool scan_queue_is_empty(HnswScan *so);
+/* Is none of what is left nearer than this, by the bounds of the estimates? */
+extern bool scan_queue_is_beyond(HnswScan *so, float dist);
 
 #endif /* HNSWC_SCAN_H */

@@ -30,7 +30,7 @@
 #include "storage/spin.h"
 #include "utils/dsa.h"
 
-#define ARENA_CHUNK_PAGES 64
+#define ARENA_CHUNK_PAGES 16
 #define ARENA_SPINLOCKS 1024
 #define ARENA_NO_PAGE PG_UINT32_MAX
 

@@ -1,0 +1,202 @@
+/*
+ * queue.c: the candidates of a scan that have not been measured exactly, and what is certain about them.
+ *
+ * They stand in the order of their estimates.  A measured row may be returned once no candidate left can be nearer: an
+ * estimate is hardly ever above the distance by more than its bound.  To learn a bound costs as much as to visit the node,
+ * and most queries end after a few rows.  So bounds are asked for a few candidates at a time, for the rest it is assumed
+ * that they are not much greater than those known; and what just missed the search's pool is looked for only when
+ * it may matter.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "am/scan.h"
+
+#define FIRST_QUEUE_SIZE 256
+/* Candidates that are given their bounds at a time. */
+#define BOUND_BATCH 16
+/*
+ * Of the greatest bound known, what no other is taken to exceed.  Bounds follow the lengths of the query's and the
+ * candidate's residuals and the angle between them, which are much the same for candidates of one query.
+ */
+#define BOUND_MARGIN 1.5f
+
+/* Makes the queue's arrays at least so large, keeping the queue. */
+static void
+queue_reserve(HnswScan *so, int n)
+{
+	if (n <= so->queue_size)
+		return;
+	so->queue_size = Max(n, 2 * so->queue_size);
+	if (so->queue)
+		so->queue = repalloc_huge(so->queue, so->queue_size * sizeof(Candidate));
+	else
+		so->queue = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(Candidate));
+	if (so->least)
+		pfree(so->least);
+	so->least = MemoryContextAllocHuge(so->cxt, so->queue_size * sizeof(float));
+}
+
+void
+scan_queue_create(HnswScan *so)
+{
+	queue_reserve(so, FIRST_QUEUE_SIZE);
+}
+
+void
+scan_queue_reset(HnswScan *so)
+{
+	so->nqueue = so->next = so->nbounded = 0;
+	so->nrunners_up = 0;
+}
+
+int
+scan_queue_begin(HnswScan *so, int n)
+{
+	int left = so->nqueue - so->next;
+
+	memmove(so->queue, so->queue + so->next, left * sizeof(Candidate));
+	so->next = so->nbounded = 0;
+	so->nqueue = left;
+	queue_reserve(so, left + n);
+	return left;
+}
+
+/* Makes least[] right for the candidates that have their bounds. */
+static void
+queue_set_least(HnswScan *so)
+{
+	float least = INFINITY;
+
+	for (int i = so->nbounded - 1; i >= so->next; i--)
+	{
+		least = Min(least, so->queue[i].dist - so->queue[i].bound);
+		so->least[i] = least;
+	}
+}
+
+/* Sorts what has been queued. */
+static void
+queue_sort(HnswScan *so)
+{
+	bool sorted = true;
+
+	for (int i = 1; i < so->nqueue && sorted; i++)
+		sorted = so->queue[i - 1].dist <= so->queue[i].dist;
+	if (!sorted)
+		candidates_sort(so->queue, so->nqueue);
+}
+
+void
+scan_queue_ready(HnswScan *so)
+{
+	queue_sort(so);
+	so->nbounded = so->nqueue;
+	so->nrunners_up = 0;
+	queue_set_least(so);
+}
+
+/*
+ * How many candidates beyond the pool are looked at: the coarser the codes, the farther down their order the nearest may
+ * be.  Of the true ten nearest all are among the best so many, but for a share of a thousandth or so; 1 bit would need more.
+ */
+static int
+runners_up(const HnswScan *so)
+{
+	if (so->type->distance != NULL)
+		return 64 + so->ef; /* a sketch errs more than its codes do */
+	switch (so->state->spec.bits)
+	{
+		case 8:
+			return 4 + so->ef / 8;
+		case 4:
+			return 12 + so->ef / 8;
+		default:
+			return 40 + so->ef / 8;
+	}
+}
+
+/* Queues what just missed the pool. */
+static void
+queue_runners_up(HnswScan *so)
+{
+	so->nqueue += graph_search_runners_up(so->search, so->nrunners_up, so->queue + so->nqueue);
+	so->nrunners_up = 0;
+}
+
+void
+scan_queue_pool(HnswScan *so)
+{
+	GraphSearch *search = so->search;
+	bool measured = so->state->vector_coder != NULL;
+
+	so->nrunners_up = measured ? Min(runners_up(so), GRAPH_MAX_RUNNERS_UP) : 0;
+	scan_queue_begin(so, search->npool + so->nrunners_up);
+	for (int i = 0; i < search->npool; i++)
+		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
+			so->queue[so->nqueue++] = search->pool[i];
+	so->allowance = search->nlive;
+	if (measured && so->type->distance == NULL)
+	{
+		queue_sort(so);
+		so->nbounded = 0;
+		so->greatest_bound = INFINITY;
+		so->farthest = search->npool > 0 ? search->pool[search->npool - 1].dist : -INFINITY;
+		return;
+	}
+	/* estimates that are the distances themselves; or those of a sketch, of which all are measured before one is returned */
+	queue_runners_up(so);
+	for (int i = 0; measured && i < so->nqueue; i++)
+		so->queue[i].bound = INFINITY;
+	scan_queue_ready(so);
+}
+
+/* Gives the next few candidates their bounds. */
+static void
+queue_bound(HnswScan *so)
+{
+	int from = Max(so->nbounded, so->next);
+	int n = Min(so->nqueue - from, BOUND_BATCH);
+	float greatest = 0;
+
+	page_store_bounds(&so->pages->reader, so->query, so->queue + from, n);
+	for (int i = from; i < from + n; i++)
+		greatest = Max(greatest, so->queue[i].bound);
+	/* 0: all of them have gone since */
+	if (greatest > 0 && (isinf(so->greatest_bound) || greatest > so->greatest_bound))
+		so->greatest_bound = greatest;
+	so->nbounded = from + n;
+	queue_set_least(so);
+}
+
+bool
+scan_queue_is_empty(HnswScan *so)
+{
+	if (so->next == so->nqueue && so->nrunners_up > 0)
+		queue_runners_up(so);
+	return so->next == so->nqueue;
+}
+
+bool
+scan_queue_is_beyond(HnswScan *so, float dist)
+{
+	for (;;)
+	{
+		float margin = BOUND_MARGIN * so->greatest_bound;
+		int from = Max(so->nbounded, so->next);
+
+		if (so->next < so->nbounded && so->least[so->next] < dist)
+			return false;
+		if (from < so->nqueue)
+		{
+			if (so->queue[from].dist - margin >= dist)
+				return true;
+			queue_bound(so);
+		}
+		else if (so->nrunners_up == 0 || so->farthest - margin >= dist)
+			return true;
+		else
+			queue_runners_up(so);
+	}
+}
