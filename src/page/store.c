@@ -1,7 +1,7 @@
 /*
  * store.c: the graph's door over an index's pages, for scans, inserts and vacuum.
  *
- * Reading: batches are measured by visit.c.  What is read of a slot is either constant while the slot is in use, or an
+ * Reading: batches are measured by visit.c, and a walk's lists are read as it reads nodes, without a pin.  What is read of a slot is either constant while the slot is in use, or an
  * aligned word or byte; see src/page/README.  A slot that is not on the layer asked for was reused since its address
  * was read, and is passed over.
  *
@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "executor/instrument.h"
+#include "page/glance.h"
 #include "page/page.h"
 #include "utils/memutils.h"
 
@@ -51,19 +53,64 @@ page_store_expect(GraphStore *store, NodeId node, int layer)
 	expect_slot(reader, node, reader->state->layout.links_offset, GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
 }
 
+/* Reads the list of a slot if that is the node asked for. */
+static inline int
+slot_neighbours(const PageLayout *layout, Slot *slot, int layer, int generation, NodeId *out)
+{
+	/* a freed slot keeps its links until it is reused: a walk that stands on it goes on */
+	if (slot->layer != layer || slot->state == SLOT_UNUSED ||
+		(generation != GENERATION_ANY && generation != slot->generation))
+		return 0;
+	return links_read(slot_links(layout, slot), GRAPH_CAPACITY(layout->m, layer), out);
+}
+
+/*
+ * The same without a pin; -1 if that did not work.  What is read is compared with the page once more: a list that is none would
+ * lead to addresses of nothing, and a walk that follows them would take the index for damaged.
+ */
+static int
+glance_neighbours(PageReader *reader, NodeId node, int layer, int generation, NodeId *out)
+{
+	const PageLayout *layout = &reader->state->layout;
+	BlockNumber block = node_block(layout, node);
+	Page page;
+	BufferDesc *buffer = glance_find(reader, block, layer_kind(layer), &page);
+	Slot *slot;
+	int n;
+
+	if (!glance_holds(reader, buffer, block))
+		return -1;
+	slot = page_slot(layout, page, node - block * layout->slots_per_page);
+	pg_read_barrier();
+	n = slot_neighbours(layout, slot, layer, generation, out);
+	pg_read_barrier();
+	if (!glance_holds(reader, buffer, block))
+		return -1;
+	pg_read_barrier();
+	if (memcmp(slot_links(layout, slot), out, n * sizeof(NodeId)) != 0)
+		return -1;
+	pg_read_barrier();
+	return glance_holds(reader, buffer, block) ? n : -1;
+}
+
 static int
 page_store_neighbours(GraphStore *store, NodeId node, int layer, int generation, NodeId *out)
 {
 	PageReader *reader = &page_store(store)->reader;
-	const PageLayout *layout = &reader->state->layout;
 	Slot *slot;
-	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
-	int n = 0;
+	Buffer buffer;
+	int n = -1;
 
-	/* a freed slot keeps its links until it is reused: a walk that stands on it goes on */
-	if (slot->layer == layer && slot->state != SLOT_UNUSED &&
-		(generation == GENERATION_ANY || generation == slot->generation))
-		n = links_read(slot_links(layout, slot), GRAPH_CAPACITY(store->m, layer), out);
+	/* a walk, which knows the generation; who is going to change a list has to be certain of it */
+	if (reader->optimistic && generation != GENERATION_ANY)
+		n = glance_neighbours(reader, node, layer, generation, out);
+	if (n >= 0)
+	{
+		pgBufferUsage.shared_blks_hit++;
+		return n;
+	}
+	buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+	n = slot_neighbours(&reader->state->layout, slot, layer, generation, out);
 	reader_unpin(reader, buffer);
 	return n;
 }

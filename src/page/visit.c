@@ -4,11 +4,8 @@
  * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache;
  * a few slots ahead are being fetched while the ones before them are measured.
  *
- * Optimistic reads.  To pin and release a page costs as much as to measure a code of it.  So neither is done: the search
- * looks whether the buffer in which the block was last seen still holds it, reads the slot, and looks again (a sequence
- * lock made of the buffer's tag, which changes before other bytes are read into the buffer).  src/page/README says why
- * that is safe, and what callers have to confirm.  During recovery, when readers need the share lock, and in temporary
- * tables nodes are pinned.
+ * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery and in
+ * temporary tables nodes are pinned.
  *
  * Pages are kept in shared buffers by how often they are pinned, so a node is still pinned now and then.
  *
@@ -20,8 +17,8 @@
 
 #include "executor/instrument.h"
 #include "graph/memory.h"
+#include "page/glance.h"
 #include "page/page.h"
-#include "storage/buf_internals.h"
 
 /* Nodes measured in one call, while the slots of as many that follow are fetched. */
 #define CHUNK 16
@@ -56,28 +53,21 @@ static inline void
 place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 {
 	const PageLayout *layout = &reader->state->layout;
-	const BlockHint *hint;
+	Page page;
 
 	place->block = node_block(layout, node);
-	hint = reader_hint(reader, place->block);
-	if (hint->block == place->block && hint->kind == kind)
+	place->buffer = glance_find(reader, place->block, kind, &page);
+	if (place->buffer != NULL)
 	{
-		place->buffer = GetBufferDescriptor(hint->buffer - 1);
-		place->slot = page_slot(layout, BufferGetPage(hint->buffer), node - place->block * layout->slots_per_page);
+		place->slot = page_slot(layout, page, node - place->block * layout->slots_per_page);
 		__builtin_prefetch(place->buffer, 1);
 	}
-	else
-		place->buffer = NULL;
 }
 
-/* Does the buffer hold the block now? */
 static inline bool
 place_holds(const PageReader *reader, const NodePlace *place)
 {
-	const RelLocator *locator = &reader->state->locator;
-
-	return place->buffer != NULL && (pg_atomic_read_u32(&place->buffer->state) & BM_VALID) != 0 &&
-		   BUFFER_TAG_IS(&place->buffer->tag, locator, place->block);
+	return glance_holds(reader, place->buffer, place->block);
 }
 
 /* Starts fetching the head and the codes of slots [from, from + CHUNK) of n. */
