@@ -117,12 +117,15 @@ runners_up(const HnswScan *so)
 	}
 }
 
-/* Queues what just missed the pool. */
+/* Queues what just missed the pool and is estimated to be nearer than `limit`. */
 static void
-queue_runners_up(HnswScan *so)
+queue_runners_up(HnswScan *so, float limit)
 {
-	so->nqueue += graph_search_runners_up(so->search, so->nrunners_up, so->queue + so->nqueue);
-	so->nrunners_up = 0;
+	int n = graph_search_runners_up(so->search, so->nrunners_up, limit, so->queue + so->nqueue);
+
+	so->nqueue += n;
+	so->nrunners_up = isinf(limit) ? 0 : so->nrunners_up - n;
+	so->farthest = limit;
 }
 
 void
@@ -146,7 +149,8 @@ scan_queue_pool(HnswScan *so)
 		return;
 	}
 	/* estimates that are the distances themselves; or those of a sketch, of which all are measured before one is returned */
-	queue_runners_up(so);
+	if (so->nrunners_up > 0)
+		queue_runners_up(so, INFINITY);
 	for (int i = 0; measured && i < so->nqueue; i++)
 		so->queue[i].bound = INFINITY;
 	scan_queue_ready(so);
@@ -174,7 +178,7 @@ bool
 scan_queue_is_empty(HnswScan *so)
 {
 	if (so->next == so->nqueue && so->nrunners_up > 0)
-		queue_runners_up(so);
+		queue_runners_up(so, INFINITY);
 	return so->next == so->nqueue;
 }
 
@@ -197,6 +201,6 @@ scan_queue_is_beyond(HnswScan *so, float dist)
 		else if (so->nrunners_up == 0 || so->farthest - margin >= dist)
 			return true;
 		else
-			queue_runners_up(so);
+			queue_runners_up(so, dist + 2 * margin); /* so that some of the next rows need no more */
 	}
 }

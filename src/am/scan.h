@@ -96,7 +96,7 @@ typedef struct HnswScan
 	float *least;         /* no candidate from here to nbounded is nearer than this */
 	float greatest_bound; /* of those of the present pool that are known; INFINITY: none is */
 	int nrunners_up;      /* so many that just missed the pool may be queued, too */
-	float farthest;       /* of the pool: none of them is estimated to be nearer */
+	float farthest;       /* none of these is estimated to be nearer */
 
 	pairingheap *measured; /* ScanResult, nearest first */
 	pairingheap *stragglers;

@@ -22,6 +22,8 @@
  */
 #define BEAM 2
 #define FIRST_DISCARDED_SIZE 1024
+/* Discarded candidates looked at together for runners-up. */
+#define RUNNERS_UP_CHUNK 64
 /* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
 #define EXPANDED_ON_THE_WAY 8
 
@@ -269,30 +271,43 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 }
 
 int
-graph_search_runners_up(GraphSearch *search, int n, Candidate *out)
+graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 {
 	Candidate *nearest[GRAPH_MAX_RUNNERS_UP];
-	float limit = INFINITY;
 	int found = 0;
 
-	Assert(n <= GRAPH_MAX_RUNNERS_UP);
+	Assert(n > 0 && n <= GRAPH_MAX_RUNNERS_UP);
 	/* backwards: what was discarded last is nearer, mostly, so the limit is soon what it comes to */
-	for (int i = search->ndiscarded - 1; i >= 0 && n > 0; i--)
+	for (int end = search->ndiscarded; end > 0; end -= Min(end, RUNNERS_UP_CHUNK))
 	{
-		Candidate *candidate = &search->discarded[i];
-		int at = found;
+		Candidate *within[RUNNERS_UP_CHUNK];
+		int nwithin = 0;
 
-		if (candidate->dist >= limit || (candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
-			continue;
-		if (found < n)
-			found++;
-		else
-			at--;
-		for (; at > 0 && nearest[at - 1]->dist > candidate->dist; at--)
-			nearest[at] = nearest[at - 1];
-		nearest[at] = candidate;
-		if (found == n)
-			limit = nearest[n - 1]->dist;
+		/* without a branch, since most are out of the question but not all */
+		for (int i = Max(0, end - RUNNERS_UP_CHUNK); i < end; i++)
+		{
+			Candidate *candidate = &search->discarded[i];
+
+			within[nwithin] = candidate;
+			nwithin += (candidate->dist < limit) & !(candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN));
+		}
+		for (int i = nwithin - 1; i >= 0; i--)
+		{
+			float dist = within[i]->dist;
+			int at = found;
+
+			if (dist >= limit)
+				continue;
+			if (found < n)
+				found++;
+			else
+				at--;
+			for (; at > 0 && nearest[at - 1]->dist > dist; at--)
+				nearest[at] = nearest[at - 1];
+			nearest[at] = within[i];
+			if (found == n)
+				limit = nearest[n - 1]->dist;
+		}
 	}
 	for (int i = 0; i < found; i++)
 	{
