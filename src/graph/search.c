@@ -80,29 +80,63 @@ search_rank(const GraphSearch *search, float dist)
 	return (int) (from - search->pool) + (from->dist <= dist);
 }
 
-/* order[i] is which of the candidates is the i-th nearest.  Without a branch, too: all are compared with all. */
+/* Vectors that compilers know on every architecture. */
+typedef float FourFloats __attribute__((vector_size(16)));
+typedef int32 FourInts __attribute__((vector_size(16)));
+
+/*
+ * order[i] is which of the candidates is the i-th nearest; of equal ones the first comes first.  Without a branch, too: all
+ * are compared with all, four at a time.
+ */
 static inline void
 sort_few(const Candidate *candidates, int n, int *order)
 {
-	int place[GRAPH_MAX_LINKS];
+	const FourInts lanes = {0, 1, 2, 3};
+	FourFloats dist[GRAPH_MAX_LINKS / 4];
+	FourInts place[GRAPH_MAX_LINKS / 4]; /* less how many stand before */
+	int nfours = (n + 3) / 4;
 
-	memset(place, 0, n * sizeof(int));
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < nfours; i++)
 	{
-		float dist = candidates[i].dist;
-		int nnearer = 0;
+		FourFloats four = {INFINITY, INFINITY, INFINITY, INFINITY};
 
-		for (int j = i + 1; j < n; j++)
+		for (int k = 0; k < 4 && 4 * i + k < n; k++)
 		{
-			bool nearer = candidates[j].dist < dist;
+			float one = candidates[4 * i + k].dist;
 
-			nnearer += nearer;
-			place[j] += !nearer;
+			four[k] = one < INFINITY ? one : INFINITY; /* what is no number would have no place */
 		}
-		place[i] += nnearer;
+		dist[i] = four;
+		place[i] = (FourInts){0};
 	}
 	for (int i = 0; i < n; i++)
-		order[place[i]] = i;
+	{
+		float one = candidates[i].dist;
+		FourFloats four = {one, one, one, one};
+		int own = i / 4;
+
+		for (int k = 0; k < own; k++)
+			place[k] += four < dist[k];
+		place[own] += (four < dist[own]) | ((four == dist[own]) & (lanes > i % 4));
+		for (int k = own + 1; k < nfours; k++)
+			place[k] += four <= dist[k];
+	}
+	for (int i = 0; i < n; i++)
+		order[-place[i / 4][i % 4]] = i;
+}
+
+/* Segments of the pool up to so long are moved faster without a call. */
+#define SHORT_MOVE 16
+
+/* Moves candidates [from, end) of an array up by so many places. */
+static inline void
+candidates_shift(Candidate *candidates, int from, int end, int by)
+{
+	if (end - from > SHORT_MOVE)
+		memmove(&candidates[from + by], &candidates[from], (end - from) * sizeof(Candidate));
+	else
+		for (int i = end - 1; i >= from; i--)
+			candidates[i + by] = candidates[i];
 }
 
 /* Merges candidates into the pool; what is then too much at the end is discarded. */
@@ -119,7 +153,7 @@ search_merge(GraphSearch *search, const Candidate *candidates, int n)
 		rank[i] = search_rank(search, candidates[order[i]].dist);
 	for (int i = n - 1; i >= 0; i--)
 	{
-		memmove(&pool[rank[i] + i + 1], &pool[rank[i]], (end - rank[i]) * sizeof(Candidate));
+		candidates_shift(pool, rank[i], end, i + 1);
 		pool[rank[i] + i] = candidates[order[i]];
 		search->nlive += !(candidates[order[i]].flags & CANDIDATE_DEAD);
 		end = rank[i];
