@@ -26,19 +26,23 @@ node_lock(Arena *arena, NodeId node)
 	return &arena->shared->locks[(node * 0x9E3779B1u >> 16) % ARENA_SPINLOCKS];
 }
 
-static int
-arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
+static void
+arena_fetch(GraphStore *store, int layer, const NodeId *nodes, int n)
 {
 	Arena *arena = arena_of(store);
 	Size code_size = arena->shared->side_size > 0 ? arena->shared->side_size : arena->layout->code_size;
 
 	for (int i = 0; i < n; i++)
-	{
-		const char *code = arena_code(arena, nodes[i]);
+		prefetch_bytes(arena_code(arena, nodes[i]), code_size);
+}
 
-		arena->code_pointers[i] = code;
-		prefetch_bytes(code, code_size);
-	}
+static int
+arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
+{
+	Arena *arena = arena_of(store);
+
+	for (int i = 0; i < n; i++)
+		arena->code_pointers[i] = arena_code(arena, nodes[i]);
 	code_distances(query, arena->code_pointers, n, arena->distances, NULL);
 	for (int i = 0; i < n; i++)
 	{
@@ -269,6 +273,7 @@ arena_store_init(Arena *arena, IndexState *state, const Coder *coder)
 	store->m = state->m;
 	graph_select_rules(store, state->spec.metric);
 	store->visit = arena_visit;
+	store->fetch = arena_fetch;
 	store->expect = arena_expect;
 	store->neighbours = arena_neighbours;
 	store->codes = arena_codes;

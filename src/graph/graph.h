@@ -75,6 +75,8 @@ struct GraphStore
 
 	/* Measures nodes; writes one candidate for each that is on the layer, returns how many. */
 	int (*visit)(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out);
+	/* Starts fetching nodes that visit() will be asked for with the same array: two such arrays may be under way. */
+	void (*fetch)(GraphStore *store, int layer, const NodeId *nodes, int n);
 	/* The node's neighbours will probably be asked for soon. */
 	void (*expect)(GraphStore *store, NodeId node, int layer);
 	/* Copies a node's neighbour list (at most its capacity); 0 when the node is not of that generation any more. */
@@ -134,7 +136,7 @@ typedef struct GraphSearch
 	int discarded_size;
 	int64 nvisited;
 	bool limited; /* a limit ended it */
-	NodeId batch[GRAPH_MAX_LINKS];
+	NodeId batches[2][GRAPH_MAX_LINKS];
 	Candidate found[GRAPH_MAX_LINKS];
 } GraphSearch;
 

@@ -3,7 +3,8 @@
  *
  * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not yet expanded is always
  * at the cursor, the farthest result is always last.  A node is expanded by measuring all its unvisited neighbours in one
- * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.
+ * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.  Two batches are
+ * under way at a time, so that nobody waits for memory.
  *
  * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
  */
@@ -16,11 +17,8 @@
 #include "utils/memutils.h"
 
 #define FIRST_POOL_SIZE 128
-/*
- * Candidates expanded together.  All but a few would be expanded one after the other anyway; together their neighbours make
- * larger batches, over which the waiting for memory is spread.
- */
-#define BEAM 2
+/* Candidates whose lists are fetched before they are asked for. */
+#define EXPECTED 2
 #define FIRST_DISCARDED_SIZE 1024
 /* Discarded candidates looked at together for runners-up. */
 #define RUNNERS_UP_CHUNK 64
@@ -212,62 +210,67 @@ search_at_limit(GraphSearch *search)
 }
 
 /*
- * Marks the nearest candidates as expanded, up to BEAM, and collects their unvisited neighbours in search->batch.  Returns
- * how many there are.
+ * Marks the nearest candidate that is not expanded as such, copies its unvisited neighbours to `batch` and starts fetching
+ * them.  Returns how many there are; 0 when the whole pool is expanded.
  */
 static int
-search_collect(GraphSearch *search)
+search_next_batch(GraphSearch *search, NodeId *batch)
 {
 	GraphStore *store = search->store;
-	int capacity = GRAPH_CAPACITY(store->m, search->layer);
-	int nexpanded = 0;
 	int nbatch = 0;
-	int at;
 
-	for (at = search->cursor; at < search->npool && nexpanded < BEAM && nbatch + capacity <= GRAPH_MAX_LINKS; at++)
+	while (nbatch == 0 && search->cursor < search->npool)
 	{
-		Candidate *candidate = &search->pool[at];
-		NodeId *neighbours = search->batch + nbatch;
+		Candidate *candidate = &search->pool[search->cursor++];
 		int n;
 
 		if (candidate->flags & CANDIDATE_EXPANDED)
 			continue;
 		candidate->flags |= CANDIDATE_EXPANDED;
-		nexpanded++;
-		n = store->neighbours(store, candidate->node, search->layer, candidate->generation, neighbours);
+		n = store->neighbours(store, candidate->node, search->layer, candidate->generation, batch);
 		for (int i = 0; i < n; i++)
 		{
-			search->batch[nbatch] = neighbours[i];
-			nbatch += visited_add(&search->visited, neighbours[i]);
+			batch[nbatch] = batch[i];
+			nbatch += visited_add(&search->visited, batch[i]);
 		}
 	}
-	search->cursor = at;
-	/* unless the batch brings nearer ones, the next candidates are expanded next */
-	for (int i = 0; i < BEAM && at + i < search->npool; i++)
-		store->expect(store, search->pool[at + i].node, search->layer);
+	if (nbatch > 0)
+		store->fetch(store, search->layer, batch, nbatch);
+	/* unless the batches under way bring nearer ones, these are expanded next */
+	for (int i = 0; i < EXPECTED && search->cursor + i < search->npool; i++)
+		store->expect(store, search->pool[search->cursor + i].node, search->layer);
 	return nbatch;
 }
 
-/* Expands candidates, nearest first, until the whole pool is expanded or a limit is met. */
+/*
+ * Expands candidates, nearest first, until the whole pool is expanded or a limit is met.  While a batch is on its way from
+ * memory the next one is collected, from the pool as it is: the candidate that is expanded too early by this would
+ * nearly always have been expanded anyway.
+ */
 static void
 search_run(GraphSearch *search)
 {
 	GraphStore *store = search->store;
+	NodeId *batch = search->batches[0];
+	NodeId *ahead = search->batches[1];
+	int nbatch = search_next_batch(search, batch);
 
-	while (search->cursor < search->npool)
+	while (nbatch > 0)
 	{
-		int nbatch;
+		NodeId *done = batch;
+		int nahead = 0;
 
-		if (search_at_limit(search))
-		{
-			search->limited = true;
-			return;
-		}
-		nbatch = search_collect(search);
-		if (nbatch == 0)
-			continue;
-		search_offer(search, store->visit(store, search->query, search->layer, search->batch, nbatch, search->found));
+		/* a batch that has been collected counts as visited, and so has to be measured */
+		search->limited = search_at_limit(search);
+		if (!search->limited)
+			nahead = search_next_batch(search, ahead);
+		search_offer(search, store->visit(store, search->query, search->layer, batch, nbatch, search->found));
 		CHECK_FOR_INTERRUPTS();
+		if (nahead == 0 && !search->limited)
+			nahead = search_next_batch(search, ahead);
+		batch = ahead;
+		nbatch = nahead;
+		ahead = done;
 	}
 }
 
@@ -284,6 +287,7 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
 	visited_add(&search->visited, entry);
+	search->store->fetch(search->store, layer, &entry, 1);
 	search_offer(search, search->store->visit(search->store, query, layer, &entry, 1, search->found));
 	search_run(search);
 }

@@ -254,12 +254,22 @@ slot_is_on(const Slot *slot, int layer)
 
 /* Pins the page of a node and finds its slot. */
 extern Buffer pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot);
+/* Where a node is, or where it was when its block was last seen. */
+typedef struct NodePlace
+{
+	BlockNumber block;
+	struct BufferDesc *buffer; /* NULL: not known */
+	Slot *slot;
+} NodePlace;
+
+/* Finds out where n nodes are, at most GRAPH_MAX_LINKS, and starts fetching them. */
+extern void nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places);
 /*
- * Measures n nodes, at most GRAPH_MAX_LINKS: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills
- * in bounds only if asked to.  Returns how many are on the layer.
+ * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills in bounds
+ * only if asked to.  Returns how many are on the layer.
  */
-extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
-						 Candidate *out);
+extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
+						 const NodePlace *places, int n, bool bounds, Candidate *out);
 
 /* store.c */
 
@@ -271,12 +281,20 @@ typedef struct NewElement
 	const void *vector; /* layout.vector_size bytes, or NULL */
 } NewElement;
 
+/* Nodes that are being fetched. */
+typedef struct FetchedNodes
+{
+	const NodeId *nodes; /* the caller's array; NULL: none */
+	NodePlace places[GRAPH_MAX_LINKS];
+} FetchedNodes;
+
 typedef struct PageStore
 {
 	GraphStore store; /* first: the graph sees this */
 	PageReader reader;
 	bool wal;           /* log changes: false while building */
 	NodeId known_entry; /* the entry point a scan was opened with; NODE_NONE: ask the meta page */
+	FetchedNodes fetched[2];
 	NewElement element;
 	NodeId created; /* the element's slot on layer 0 */
 	char *copies;   /* codes() copies here */

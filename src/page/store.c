@@ -23,11 +23,26 @@ page_store(GraphStore *store)
 	return (PageStore *) store;
 }
 
+static void
+page_store_fetch(GraphStore *store, int layer, const NodeId *nodes, int n)
+{
+	PageStore *pages = page_store(store);
+	FetchedNodes *fetched = &pages->fetched[pages->fetched[0].nodes != NULL && pages->fetched[0].nodes != nodes];
+
+	fetched->nodes = nodes;
+	nodes_fetch(&pages->reader, layer, nodes, n, fetched->places);
+}
+
 static int
 page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
 {
-	int nfound = nodes_measure(&page_store(store)->reader, query, layer, nodes, n, false, out);
+	PageStore *pages = page_store(store);
+	FetchedNodes *fetched = &pages->fetched[pages->fetched[0].nodes != nodes];
+	int nfound;
 
+	Assert(fetched->nodes == nodes);
+	fetched->nodes = NULL;
+	nfound = nodes_measure(&pages->reader, query, layer, nodes, fetched->places, n, false, out);
 	if (nfound < n)
 		for (int i = nfound = 0; i < n; i++)
 			if (out[i].node != NODE_NONE)
@@ -425,6 +440,7 @@ page_store_open(Relation index, IndexState *state, bool wal)
 	pages->store.m = state->m;
 	graph_select_rules(&pages->store, state->spec.metric);
 	pages->store.visit = page_store_visit;
+	pages->store.fetch = page_store_fetch;
 	pages->store.expect = page_store_expect;
 	pages->store.neighbours = page_store_neighbours;
 	pages->store.codes = page_store_codes;
@@ -444,12 +460,14 @@ page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candida
 	for (int from = 0; from < n; from += GRAPH_MAX_LINKS)
 	{
 		NodeId nodes[GRAPH_MAX_LINKS];
+		NodePlace places[GRAPH_MAX_LINKS];
 		Candidate found[GRAPH_MAX_LINKS];
 		int nbatch = Min(n - from, GRAPH_MAX_LINKS);
 
 		for (int i = 0; i < nbatch; i++)
 			nodes[i] = candidates[from + i].node;
-		nodes_measure(reader, query, 0, nodes, nbatch, true, found);
+		nodes_fetch(reader, 0, nodes, nbatch, places);
+		nodes_measure(reader, query, 0, nodes, places, nbatch, true, found);
 		/* one that has gone since is found out when its element is looked up */
 		for (int i = 0; i < nbatch; i++)
 			if (found[i].node != NODE_NONE)

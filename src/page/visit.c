@@ -1,8 +1,9 @@
 /*
  * visit.c: measuring a batch of nodes, which is what a search does nearly all the time.
  *
- * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache;
- * a few slots ahead are being fetched while the ones before them are measured.
+ * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache
+ * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure), while the slots that follow
+ * are being fetched.
  *
  * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery and in
  * temporary tables nodes are pinned.
@@ -28,14 +29,6 @@
  */
 #define GLANCES_PER_PIN 64
 #define MOST_DOUBLINGS 6
-
-/* Where a node is, or where it was when its block was last seen. */
-typedef struct NodePlace
-{
-	BlockNumber block;
-	BufferDesc *buffer; /* NULL: not known */
-	Slot *slot;
-} NodePlace;
 
 Buffer
 pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
@@ -229,17 +222,21 @@ measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, cons
 		measure_pinned(reader, query, layer, nodes[missed[i]], bounds, &out[missed[i]]);
 }
 
-int
-nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, int n, bool bounds,
-			  Candidate *out)
+void
+nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places)
 {
-	NodePlace places[GRAPH_MAX_LINKS];
-	int nfound = 0;
-
 	Assert(n <= GRAPH_MAX_LINKS);
 	for (int i = 0; i < n; i++)
 		place_find(reader, nodes[i], layer_kind(layer), &places[i]);
 	places_fetch(reader, places, 0, n);
+}
+
+int
+nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
+			  int n, bool bounds, Candidate *out)
+{
+	int nfound = 0;
+
 	if (reader->optimistic)
 		measure_without_pins(reader, query, layer, nodes, places, n, bounds, out);
 	else
