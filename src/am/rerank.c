@@ -19,9 +19,15 @@
 #include "graph/memory.h"
 #include "miscadmin.h"
 
-/* Candidates measured at a time: enough for LIMIT 10 at first, then fewer. */
+/*
+ * Candidates measured at a time: about enough for LIMIT 10 at first, then fewer.  A round more costs less than a few large
+ * vectors in vain.
+ */
 #define FIRST_BATCH 16
 #define NEXT_BATCH 8
+#define FIRST_BATCH_LARGE 12
+#define NEXT_BATCH_LARGE 4
+#define LARGE_VECTOR 1024
 
 static void
 add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates)
@@ -170,11 +176,21 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 			so->allowance--;
 }
 
+/* How many candidates to measure now. */
+static int
+measure_batch(const HnswScan *so)
+{
+	bool large = so->state->layout.vector_size >= LARGE_VECTOR;
+	int batch = so->next == 0 ? (large ? FIRST_BATCH_LARGE : FIRST_BATCH) : (large ? NEXT_BATCH_LARGE : NEXT_BATCH);
+
+	return Min(so->nqueue - so->next, batch);
+}
+
 void
 scan_measure(HnswScan *so)
 {
 	const Candidate *candidates = &so->queue[so->next];
-	int n = Min(so->nqueue - so->next, so->next == 0 ? FIRST_BATCH : NEXT_BATCH);
+	int n = measure_batch(so);
 	ElementRef refs[FIRST_BATCH];
 
 	Assert(n > 0);
