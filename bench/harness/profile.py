@@ -17,10 +17,11 @@ GROUPS = (  # name, functions, only the innermost
     ("rows of the table", {"index_fetch_heap", "rows_expect", "rows_hand_over"}, False),
     ("upper layers", {"graph_search_descend"}, False),
     ("query preparation", {"coder_query", "element_read"}, False),
-    ("re-ranking", {"scan_measure", "vector_distances", "take_pool", "graph_search_runners_up", "page_store_bounds"}, False),
+    ("re-ranking", {"scan_measure", "vector_distances", "scan_queue_pool", "scan_queue_is_beyond", "scan_queue_is_empty",
+                    "graph_search_runners_up", "page_store_bounds"}, False),
     ("codes", {"dot_u2", "dot_u4", "dot_u8", "dot_planes", "levels_distances", "planes_distances", "code_distances", "l1_u8",
                "ip_f32", "l2_f32", "l1_f32", "hamming", "and_count"}, True),
-    ("nodes: finding and waiting for them", {"nodes_measure"}, False),
+    ("nodes: finding and waiting for them", {"nodes_fetch", "nodes_measure"}, False),
     ("pool", {"search_offer", "search_merge", "__memmove_avx512_unaligned_erms", "__memmove_avx_unaligned_erms"}, True),
     ("links, visited set", {"graph_search_layer"}, False),
 )

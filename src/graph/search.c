@@ -109,9 +109,9 @@ sort_few(const Candidate *candidates, int n, int *order)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		float one = candidates[i].dist;
-		FourFloats four = {one, one, one, one};
 		int own = i / 4;
+		float one = dist[own][i % 4];
+		FourFloats four = {one, one, one, one};
 
 		for (int k = 0; k < own; k++)
 			place[k] += four < dist[k];
