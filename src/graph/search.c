@@ -82,6 +82,17 @@ search_rank(const GraphSearch *search, float dist)
 typedef float FourFloats __attribute__((vector_size(16)));
 typedef int32 FourInts __attribute__((vector_size(16)));
 
+StaticAssertDecl(GRAPH_MAX_LINKS % 4 == 0, "sort_few() fills its last four up");
+
+static inline FourFloats
+four_floats(const float *from)
+{
+	FourFloats four;
+
+	memcpy(&four, from, sizeof(four));
+	return four;
+}
+
 /*
  * order[i] is which of the candidates is the i-th nearest; of equal ones the first comes first.  Without a branch, too: all
  * are compared with all, four at a time.
@@ -90,34 +101,27 @@ static inline void
 sort_few(const Candidate *candidates, int n, int *order)
 {
 	const FourInts lanes = {0, 1, 2, 3};
-	FourFloats dist[GRAPH_MAX_LINKS / 4];
+	float dist[GRAPH_MAX_LINKS];
 	FourInts place[GRAPH_MAX_LINKS / 4]; /* less how many stand before */
 	int nfours = (n + 3) / 4;
 
-	for (int i = 0; i < nfours; i++)
-	{
-		FourFloats four = {INFINITY, INFINITY, INFINITY, INFINITY};
-
-		for (int k = 0; k < 4 && 4 * i + k < n; k++)
-		{
-			float one = candidates[4 * i + k].dist;
-
-			four[k] = one < INFINITY ? one : INFINITY; /* what is no number would have no place */
-		}
-		dist[i] = four;
-		place[i] = (FourInts){0};
-	}
+	/* what is no number would have no place */
+	for (int i = 0; i < n; i++)
+		dist[i] = candidates[i].dist < INFINITY ? candidates[i].dist : INFINITY;
+	for (int i = n; i < 4 * nfours; i++)
+		dist[i] = INFINITY;
+	memset(place, 0, nfours * sizeof(FourInts));
 	for (int i = 0; i < n; i++)
 	{
-		int own = i / 4;
-		float one = dist[own][i % 4];
+		float one = dist[i];
 		FourFloats four = {one, one, one, one};
+		FourFloats own = four_floats(&dist[i / 4 * 4]);
 
-		for (int k = 0; k < own; k++)
-			place[k] += four < dist[k];
-		place[own] += (four < dist[own]) | ((four == dist[own]) & (lanes > i % 4));
-		for (int k = own + 1; k < nfours; k++)
-			place[k] += four <= dist[k];
+		for (int k = 0; k < i / 4; k++)
+			place[k] += four < four_floats(&dist[4 * k]);
+		place[i / 4] += (four < own) | ((four == own) & (lanes > i % 4));
+		for (int k = i / 4 + 1; k < nfours; k++)
+			place[k] += four <= four_floats(&dist[4 * k]);
 	}
 	for (int i = 0; i < n; i++)
 		order[-place[i / 4][i % 4]] = i;
