@@ -2,10 +2,10 @@
  * queue.c: the candidates of a scan that have not been measured exactly, and what is certain about them.
  *
  * They stand in the order of their estimates.  A measured row may be returned once no candidate left can be nearer: an
- * estimate is hardly ever above the distance by more than its bound.  To learn a bound costs as much as to visit the node,
- * and most queries end after a few rows.  So bounds are asked for a few candidates at a time, for the rest it is assumed
- * that they are not much greater than those known; and what just missed the search's pool is looked for only when
- * it may matter.
+ * estimate is hardly ever above the distance by more than its bound.  To learn a bound costs as much as to visit the
+ * node, and most queries end after a few rows.  So bounds are asked for a few candidates at a time, for the rest it is
+ * assumed that they are not much greater than those known; and what just missed the search's pool is looked for only
+ * when it may matter.
  */
 #include "postgres.h"
 
@@ -51,7 +51,7 @@ scan_queue_reset(HnswScan *so)
 	so->nrunners_up = 0;
 }
 
-int
+void
 scan_queue_begin(HnswScan *so, int n)
 {
 	int left = so->nqueue - so->next;
@@ -60,7 +60,6 @@ scan_queue_begin(HnswScan *so, int n)
 	so->next = so->nbounded = 0;
 	so->nqueue = left;
 	queue_reserve(so, left + n);
-	return left;
 }
 
 /* Makes least[] right for the candidates that have their bounds. */
@@ -143,12 +142,11 @@ scan_queue_pool(HnswScan *so)
 	if (measured && so->type->distance == NULL)
 	{
 		queue_sort(so);
-		so->nbounded = 0;
 		so->greatest_bound = INFINITY;
 		so->farthest = search->npool > 0 ? search->pool[search->npool - 1].dist : -INFINITY;
 		return;
 	}
-	/* estimates that are the distances themselves; or those of a sketch, of which all are measured before one is returned */
+	/* estimates that are the distances; or those of a sketch, of which all are measured before one is returned */
 	if (so->nrunners_up > 0)
 		queue_runners_up(so, INFINITY);
 	for (int i = 0; measured && i < so->nqueue; i++)
@@ -156,11 +154,10 @@ scan_queue_pool(HnswScan *so)
 	scan_queue_ready(so);
 }
 
-/* Gives the next few candidates their bounds. */
+/* Gives the candidates from `from` on, the first that has none, their bounds: a few at a time. */
 static void
-queue_bound(HnswScan *so)
+queue_bound(HnswScan *so, int from)
 {
-	int from = Max(so->nbounded, so->next);
 	int n = Min(so->nqueue - from, BOUND_BATCH);
 	float greatest = 0;
 
@@ -196,7 +193,7 @@ scan_queue_is_beyond(HnswScan *so, float dist)
 		{
 			if (so->queue[from].dist - margin >= dist)
 				return true;
-			queue_bound(so);
+			queue_bound(so, from);
 		}
 		else if (so->nrunners_up == 0 || so->farthest - margin >= dist)
 			return true;

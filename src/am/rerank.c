@@ -20,8 +20,8 @@
 #include "miscadmin.h"
 
 /*
- * Candidates measured at a time: about enough for LIMIT 10 at first, then fewer.  A round more costs less than a few large
- * vectors in vain.
+ * Candidates measured at a time: about enough for LIMIT 10 at first, then fewer.  A round more costs less than a few
+ * large vectors in vain.
  */
 #define FIRST_BATCH 16
 #define NEXT_BATCH 8
@@ -181,8 +181,10 @@ static int
 measure_batch(const HnswScan *so)
 {
 	bool large = so->state->layout.vector_size >= LARGE_VECTOR;
-	int batch = so->next == 0 ? (large ? FIRST_BATCH_LARGE : FIRST_BATCH) : (large ? NEXT_BATCH_LARGE : NEXT_BATCH);
+	int batch = large ? NEXT_BATCH_LARGE : NEXT_BATCH;
 
+	if (so->next == 0)
+		batch = large ? FIRST_BATCH_LARGE : FIRST_BATCH;
 	return Min(so->nqueue - so->next, batch);
 }
 

@@ -140,8 +140,8 @@ extern bool scan_sweep(HnswScan *so);
 
 extern void scan_queue_create(HnswScan *so);
 extern void scan_queue_reset(HnswScan *so);
-/* Moves what is left of the queue to its front, makes room for n more, and returns how many are left. */
-extern int scan_queue_begin(HnswScan *so, int n);
+/* Moves what is left of the queue to its front and makes room for n more. */
+extern void scan_queue_begin(HnswScan *so, int n);
 /* The queue has been filled with candidates that have their bounds: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
 /* Queues the live candidates of the search's pool, and those that just missed it. */

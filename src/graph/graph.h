@@ -148,8 +148,8 @@ extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int 
 /* Descends greedily from the entry point to `layer`; NODE_NONE in an empty graph.  *top is the entry point's layer. */
 extern NodeId graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top);
 /*
- * Copies the nearest live candidates that were discarded, at most n and nearer than `limit`, nearest first, and marks them as
- * taken: they just missed the pool by estimates.  Returns how many there were.
+ * Copies the nearest live candidates that were discarded, at most n and nearer than `limit`, nearest first, and marks
+ * them as taken: they just missed the pool by estimates.  Returns how many there were.
  */
 extern int graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out);
 /* Empties the pool, fills it with the ef best of the discarded and goes on; false when there are none. */

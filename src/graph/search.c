@@ -3,8 +3,8 @@
  *
  * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not yet expanded is always
  * at the cursor, the farthest result is always last.  A node is expanded by measuring all its unvisited neighbours in one
- * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.  Two batches are
- * under way at a time, so that nobody waits for memory.
+ * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.  One
+ * batch is measured while the next is on its way from memory.
  *
  * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
  */
@@ -94,8 +94,8 @@ four_floats(const float *from)
 }
 
 /*
- * order[i] is which of the candidates is the i-th nearest; of equal ones the first comes first.  Without a branch, too: all
- * are compared with all, four at a time.
+ * order[i] is which of the candidates is the i-th nearest; of equal ones the first comes first.  Without a branch, too:
+ * all are compared with all, four at a time.
  */
 static inline void
 sort_few(const Candidate *candidates, int n, int *order)
@@ -214,8 +214,8 @@ search_at_limit(GraphSearch *search)
 }
 
 /*
- * Marks the nearest candidate that is not expanded as such, copies its unvisited neighbours to `batch` and starts fetching
- * them.  Returns how many there are; 0 when the whole pool is expanded.
+ * Marks the nearest candidate that is not expanded as such, copies its unvisited neighbours to `batch` and starts
+ * fetching them.  Returns how many there are; 0 when the whole pool is expanded.
  */
 static int
 search_next_batch(GraphSearch *search, NodeId *batch)
@@ -247,8 +247,8 @@ search_next_batch(GraphSearch *search, NodeId *batch)
 }
 
 /*
- * Expands candidates, nearest first, until the whole pool is expanded or a limit is met.  While a batch is on its way from
- * memory the next one is collected, from the pool as it is: the candidate that is expanded too early by this would
+ * Expands candidates, nearest first, until the whole pool is expanded or a limit is met.  While a batch is on its way
+ * from memory the next one is collected, from the pool as it is: the candidate that is expanded too early by this would
  * nearly always have been expanded anyway.
  */
 static void
@@ -312,6 +312,18 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 	return node;
 }
 
+/* Puts a candidate among those found, nearest first, of which the n nearest are kept; returns how many they are. */
+static inline int
+keep_nearest(Candidate **nearest, int found, int n, Candidate *candidate)
+{
+	int at = found < n ? found++ : n - 1;
+
+	for (; at > 0 && nearest[at - 1]->dist > candidate->dist; at--)
+		nearest[at] = nearest[at - 1];
+	nearest[at] = candidate;
+	return found;
+}
+
 int
 graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 {
@@ -335,18 +347,9 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 		}
 		for (int i = nwithin - 1; i >= 0; i--)
 		{
-			float dist = within[i]->dist;
-			int at = found;
-
-			if (dist >= limit)
+			if (within[i]->dist >= limit)
 				continue;
-			if (found < n)
-				found++;
-			else
-				at--;
-			for (; at > 0 && nearest[at - 1]->dist > dist; at--)
-				nearest[at] = nearest[at - 1];
-			nearest[at] = within[i];
+			found = keep_nearest(nearest, found, n, within[i]);
 			if (found == n)
 				limit = nearest[n - 1]->dist;
 		}

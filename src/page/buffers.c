@@ -201,8 +201,8 @@ block_compare(const void *a, const void *b)
 }
 
 /*
- * Not by a read stream: for batches as small as these the I/O workers of PostgreSQL 18 cost two thirds of the queries a
- * second, and without them it is the same.
+ * Not by a read stream: batches are so small that handing them to the I/O workers of PostgreSQL 18 costs more than it
+ * saves, and without workers it is the same.
  */
 void
 reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n)

@@ -1,10 +1,10 @@
 /*
  * glance.h: reading a page without a pin.
  *
- * A backend remembers in which buffer it last saw a block.  It looks whether that buffer still holds the block, reads, and
- * looks again, with a read barrier on either side of the reading; if it did not both times, what was read is thrown away.
- * src/page/README says why that is safe, and what callers may not conclude from it.  Not during recovery, when readers need the
- * share lock, and not for temporary tables: see PageReader.optimistic.
+ * A backend remembers in which buffer it last saw a block.  It looks whether that buffer still holds the block, reads,
+ * and looks again, with a read barrier on either side of the reading; if it did not both times, what was read is thrown
+ * away.  src/page/README says why that is safe, and what callers may not conclude from it.  Not during recovery, when
+ * readers need the share lock, and not for temporary tables: see PageReader.optimistic.
  */
 #ifndef HNSWC_GLANCE_H
 #define HNSWC_GLANCE_H

@@ -254,6 +254,7 @@ slot_is_on(const Slot *slot, int layer)
 
 /* Pins the page of a node and finds its slot. */
 extern Buffer pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot);
+
 /* Where a node is, or where it was when its block was last seen. */
 typedef struct NodePlace
 {
@@ -265,8 +266,8 @@ typedef struct NodePlace
 /* Finds out where n nodes are, at most GRAPH_MAX_LINKS, and starts fetching them. */
 extern void nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places);
 /*
- * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills in bounds
- * only if asked to.  Returns how many are on the layer.
+ * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills in
+ * bounds only if asked to.  Returns how many are on the layer.
  */
 extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
 						 const NodePlace *places, int n, bool bounds, Candidate *out);

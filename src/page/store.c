@@ -1,9 +1,9 @@
 /*
  * store.c: the graph's door over an index's pages, for scans, inserts and vacuum.
  *
- * Reading: batches are measured by visit.c, and a walk's lists are read as it reads nodes, without a pin.  What is read of a slot is either constant while the slot is in use, or an
- * aligned word or byte; see src/page/README.  A slot that is not on the layer asked for was reused since its address
- * was read, and is passed over.
+ * Reading: batches are measured by visit.c, and a walk's lists are read as it reads nodes, without a pin.  What is read
+ * of a slot is either constant while the slot is in use, or an aligned word or byte; see src/page/README.  A slot that is
+ * not on the layer asked for was reused since its address was read, and is passed over.
  *
  * Writing: one page at a time (a new node with its vector; a list of links; the entry point), each change complete and
  * logged by itself.
@@ -23,6 +23,7 @@ page_store(GraphStore *store)
 	return (PageStore *) store;
 }
 
+/* Of the two places for nodes that are being fetched, takes the one that the same array had, or one that is unused. */
 static void
 page_store_fetch(GraphStore *store, int layer, const NodeId *nodes, int n)
 {
@@ -80,8 +81,8 @@ slot_neighbours(const PageLayout *layout, Slot *slot, int layer, int generation,
 }
 
 /*
- * The same without a pin; -1 if that did not work.  What is read is compared with the page once more: a list that is none would
- * lead to addresses of nothing, and a walk that follows them would take the index for damaged.
+ * The same without a pin; -1 if that did not work.  What is read is compared with the page once more: a list that is none
+ * would lead to addresses of nothing, and a walk that follows them would take the index for damaged.
  */
 static int
 glance_neighbours(PageReader *reader, NodeId node, int layer, int generation, NodeId *out)

@@ -5,8 +5,8 @@
  * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure), while the slots that follow
  * are being fetched.
  *
- * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery and in
- * temporary tables nodes are pinned.
+ * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery
+ * and in temporary tables nodes are pinned.
  *
  * Pages are kept in shared buffers by how often they are pinned, so a node is still pinned now and then.
  *
