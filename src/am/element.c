@@ -10,6 +10,7 @@
 
 #include "am/am.h"
 #include "am/element.h"
+#include "code/loops.h"
 #include "common/hashfn.h"
 #include "distance/distance.h"
 #include "fmgr.h"
@@ -193,20 +194,15 @@ element_type(Relation index)
 	return (const ElementType *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
 }
 
-/* Scales a vector to length 1; false if it has none.  The sum is a double: squares of float32 neither over- nor underflow. */
+/* Scales a vector to length 1; false if it has none. */
 static bool
 normalise(float *vector, int dims)
 {
-	double square = 0.0;
-	double scale;
+	double square = code_loops()->square(vector, dims);
 
-	for (int i = 0; i < dims; i++)
-		square += (double) vector[i] * vector[i];
 	if (square <= 0.0)
 		return false;
-	scale = 1.0 / sqrt(square);
-	for (int i = 0; i < dims; i++)
-		vector[i] = (float) (vector[i] * scale);
+	code_loops()->scale_double(vector, 1.0 / sqrt(square), dims);
 	return true;
 }
 

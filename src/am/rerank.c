@@ -174,6 +174,8 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 			add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
 		else
 			so->allowance--;
+	for (int i = 0; i < n; i++)
+		rows_expect_tuple(so, (ItemPointer) &refs[i].heap_tid);
 }
 
 /* How many candidates to measure now. */

@@ -4,9 +4,9 @@
  * For each row that a scan returns, the executor asks for the heap page it is on, which is a lookup in the buffer mapping
  * table and half a dozen waits for memory, one after the other; ten rows make a fifth of a fast query.  So a scan remembers
  * in which buffers it last met the blocks of the heap.  As soon as a candidate is measured, which is before it is known
- * whether it will be returned, descriptor and page are fetched into the CPU's cache; when it is returned, its page is
- * pinned and left where the heap's own code keeps the page of the row before (IndexFetchHeapData), which then has
- * nothing to look up.
+ * whether it will be returned, descriptor, line pointer and tuple are fetched into the CPU's cache; when it is returned,
+ * its page is pinned and left where the heap's own code keeps the page of the row before (IndexFetchHeapData), which then
+ * has nothing to look up.
  *
  * What may be relied upon: a wrong memory does no harm, since ReadRecentBuffer() checks it.  Tables of other access
  * methods and temporary ones are left alone.
@@ -58,24 +58,51 @@ hint_is_for(const RowHint *hint, ItemPointer tid)
 	return hint->buffer != InvalidBuffer && hint->block == ItemPointerGetBlockNumberNoCheck(tid);
 }
 
+/* The line pointer of a row and its page, where they were last met; NULL if that is not known. */
+static const char *
+row_item(HnswScan *so, ItemPointer tid, Buffer *buffer, const char **page)
+{
+	RowHints *rows = &so->rows;
+	Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
+	RowHint *hint;
+
+	if (rows->fetch == NULL || !ItemPointerIsValid(tid) || item > BLCKSZ - sizeof(ItemIdData))
+		return NULL;
+	hint = row_hint(rows, tid);
+	if (!hint_is_for(hint, tid))
+		return NULL;
+	*buffer = hint->buffer;
+	*page = (char *) BufferGetBlock(hint->buffer);
+	return *page + item;
+}
+
 void
 rows_expect(HnswScan *so, ItemPointer tid)
 {
-	RowHints *rows = &so->rows;
-	RowHint *hint;
+	Buffer buffer;
+	const char *page;
+	const char *item = row_item(so, tid, &buffer, &page);
 
-	if (rows->fetch == NULL || !ItemPointerIsValid(tid))
+	if (item == NULL)
 		return;
-	hint = row_hint(rows, tid);
-	if (hint_is_for(hint, tid))
-	{
-		char *page = (char *) BufferGetBlock(hint->buffer);
-		Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+	__builtin_prefetch(page);
+	__builtin_prefetch(item);
+}
 
-		__builtin_prefetch(GetBufferDescriptor(hint->buffer - 1), 1);
-		__builtin_prefetch(page);
-		__builtin_prefetch(page + Min(item, BLCKSZ - 1));
-	}
+void
+rows_expect_tuple(HnswScan *so, ItemPointer tid)
+{
+	Buffer buffer;
+	const char *page;
+	const char *item = row_item(so, tid, &buffer, &page);
+	ItemIdData id;
+
+	if (item == NULL)
+		return;
+	/* whatever is in the buffer now: nothing but the CPU's cache depends on it */
+	memcpy(&id, item, sizeof(id));
+	__builtin_prefetch(page + Min(ItemIdGetOffset(&id), BLCKSZ - 1));
 }
 
 void
@@ -83,33 +110,22 @@ rows_hand_over(HnswScan *so, ItemPointer tid)
 {
 	RowHints *rows = &so->rows;
 	Relation heap = so->scan->heapRelation;
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
 	RowHint *hint;
-	BlockNumber block;
+	Buffer last;
 
 	if (rows->fetch == NULL)
 		return;
-	if (BufferIsValid(rows->fetch->xs_cbuf))
-	{
-		/* the row before: remember where it was */
-		ItemPointerData last;
-
-		block = BufferGetBlockNumber(rows->fetch->xs_cbuf);
-		if (block == ItemPointerGetBlockNumber(tid))
-			return;
-		ItemPointerSet(&last, block, FirstOffsetNumber);
-		hint = row_hint(rows, &last);
-		hint->block = block;
-		hint->buffer = rows->fetch->xs_cbuf;
-	}
-	hint = row_hint(rows, tid);
-	if (!hint_is_for(hint, tid) || ++rows->nreturned % ROWS_PER_READBUFFER == 0)
+	last = rows->fetch->xs_cbuf;
+	if (BufferIsValid(last) && BufferGetBlockNumber(last) == block)
 		return;
-	if (ReadRecentBuffer(RELATION_LOCATOR(heap), MAIN_FORKNUM, hint->block, hint->buffer))
-	{
-		if (BufferIsValid(rows->fetch->xs_cbuf))
-			ReleaseBuffer(rows->fetch->xs_cbuf);
-		rows->fetch->xs_cbuf = hint->buffer;
-		/* as the heap does on the page of another row */
-		heap_page_prune_opt(heap, hint->buffer);
-	}
+	hint = row_hint(rows, tid);
+	if (!hint_is_for(hint, tid) || ++rows->nreturned % ROWS_PER_READBUFFER == 0 ||
+		!ReadRecentBuffer(RELATION_LOCATOR(heap), MAIN_FORKNUM, block, hint->buffer))
+		*hint = (RowHint){block, ReadBuffer(heap, block)};
+	if (BufferIsValid(last))
+		ReleaseBuffer(last);
+	rows->fetch->xs_cbuf = hint->buffer;
+	/* as the heap does on the page of another row */
+	heap_page_prune_opt(heap, hint->buffer);
 }

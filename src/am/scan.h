@@ -120,9 +120,10 @@ typedef struct HnswScan
 
 /* To be called when a scan starts. */
 extern void rows_begin(HnswScan *so);
-/* A row may be returned soon. */
+/* A row may be returned soon: starts fetching its page, and when that is under way its tuple. */
 extern void rows_expect(HnswScan *so, ItemPointer tid);
-/* A row is being returned: gives the executor its page, if that is known. */
+extern void rows_expect_tuple(HnswScan *so, ItemPointer tid);
+/* A row is being returned: gives the executor its page. */
 extern void rows_hand_over(HnswScan *so, ItemPointer tid);
 
 /* rerank.c */

@@ -41,6 +41,10 @@ typedef struct CodeLoops
 	void (*range)(const float *v, size_t n, float *min, float *max);
 	/* x *= scale; returns the greatest absolute value */
 	float (*scale)(float *x, float scale, size_t n);
+	/* The sum of squares, which are doubles: those of a float32 neither over- nor underflow.  n is any number. */
+	double (*square)(const float *x, size_t n);
+	/* x *= scale, in doubles; n is any number */
+	void (*scale_double)(float *x, double scale, size_t n);
 	/* dot of x with its image on the grid, and the image's sum of squares; the second writes u as well */
 	void (*grid_try)(const float *x, const LoopGrid *grid, size_t n, LoopSums *sums);
 	void (*grid_write)(const float *x, const LoopGrid *grid, size_t n, uint8_t *u, LoopSums *sums);

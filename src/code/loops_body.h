@@ -101,6 +101,26 @@ LOOP(scale)(float *x, float scale, size_t n)
 	return greatest;
 }
 
+LOOP_TARGET static double
+LOOP(square)(const float *x, size_t n)
+{
+	double square = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		square += (double) x[i] * x[i];
+	return square;
+}
+
+LOOP_TARGET static void
+LOOP(scale_double)(float *x, double scale, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		x[i] = (float) (x[i] * scale);
+}
+
 LOOP_TARGET static void
 LOOP(grid_try)(const float *x, const LoopGrid *grid, size_t n, LoopSums *sums)
 {
@@ -308,6 +328,8 @@ static const CodeLoops LOOP(table) = {
 	.butterfly = LOOP(butterfly),
 	.range = LOOP(range),
 	.scale = LOOP(scale),
+	.square = LOOP(square),
+	.scale_double = LOOP(scale_double),
 	.grid_try = LOOP(grid_try),
 	.grid_write = LOOP(grid_write),
 	.grid_rest = LOOP(grid_rest),

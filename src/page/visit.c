@@ -53,7 +53,7 @@ place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 	if (place->buffer != NULL)
 	{
 		place->slot = page_slot(layout, page, node - place->block * layout->slots_per_page);
-		__builtin_prefetch(place->buffer, 1);
+		__builtin_prefetch(place->buffer);
 	}
 }
 
