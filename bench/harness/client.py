@@ -15,8 +15,8 @@ class Client:
         if compiled.returncode:
             raise Failure("bench/client.c does not compile")
 
-    def start(self, query, seconds, settings, cpu, seed=1):
-        return subprocess.Popen([self.binary, "SELECT v FROM queries ORDER BY id", query, str(seconds), str(cpu), str(seed)],
+    def start(self, query, seconds, settings, cpu, seed=1, pipeline=1):
+        return subprocess.Popen([self.binary, "SELECT v FROM queries ORDER BY id", query, str(seconds), str(cpu), str(seed), str(pipeline)],
                                 env=self.server.env_of(settings, "hnswc_bench"), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def finish(self, process):
@@ -28,8 +28,8 @@ class Client:
         self.server.pinned &= found.group(2) == "1"
         return float(found.group(1))
 
-    def speed(self, query, clients, seconds, settings):
-        """Queries a second of all connections, client i and its backend on CPU i mod CPUs."""
+    def speed(self, query, clients, seconds, settings, pipeline=1):
+        """Queries a second of all connections, client i and its backend on CPU i mod CPUs, so many statements sent together."""
         cpus = self.server.cpus
-        running = [self.start(query, seconds, settings, cpus[i % len(cpus)], i + 1) for i in range(clients)]
+        running = [self.start(query, seconds, settings, cpus[i % len(cpus)], i + 1, pipeline) for i in range(clients)]
         return sum([self.finish(process) for process in running])

@@ -4,7 +4,7 @@ import math
 import shutil
 import subprocess
 
-COLUMNS = ("side", "set", "metric", "type", "rows", "dimensions", "options", "clients", "pinned", "k", "ef", "recall",
+COLUMNS = ("side", "set", "metric", "type", "rows", "dimensions", "options", "clients", "pipeline", "pinned", "k", "ef", "recall",
            "qps", "qps_min", "qps_max", "repeats", "build_seconds", "build_workers", "build_wal", "index_bytes", "bytes_per_row",
            "cold_reads", "evicted_reads", "evicted_ms", "inserts_per_second", "inserts_per_second_2",
            "rows_per_second_together", "wal_per_insert", "vacuum_seconds", "recall_vacuumed", "recall_rebuilt")
@@ -29,6 +29,8 @@ def curves(rows, prefix=""):
     for row in rows:
         clients = int(row["clients"])
         label = f"{prefix}{row['side']}, " + (f"{clients} client" + "s" * (clients > 1) if clients else "one statement")
+        if int(row.get("pipeline") or 1) > 1:
+            label += ", pipelined"
         found.setdefault(label, []).append((float(row["recall"]), float(row["qps"])))
     return {label: sorted(points) for label, points in found.items()}
 

@@ -77,8 +77,8 @@ class Side:
                                 f"SELECT array_to_string(ARRAY({self.query('q.v')}), ' ') FROM queries q ORDER BY q.id")
         return [[int(i) - 1 for i in line.split()] for line in lines.split("\n")]
 
-    def speed(self, ef, clients):
-        return self.client.speed(self.query("$1"), clients, self.args.seconds, self.settings_at(ef))
+    def speed(self, ef, clients, pipeline=1):
+        return self.client.speed(self.query("$1"), clients, self.args.seconds, self.settings_at(ef), pipeline)
 
     def speed_together(self, ef):
         """Queries a second when all are asked in one statement."""
