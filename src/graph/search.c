@@ -72,7 +72,9 @@ search_rank(const GraphSearch *search, float dist)
 	{
 		int half = n / 2;
 
-		from += (from[half - 1].dist <= dist) * half;
+		const Candidate *upper = from + half;
+
+		from = __builtin_expect_with_probability(upper[-1].dist <= dist, 1, 0.5) ? upper : from;
 		n -= half;
 	}
 	return (int) (from - search->pool) + (from->dist <= dist);
