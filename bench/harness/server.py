@@ -38,6 +38,14 @@ def pg_config(option):
                           stdout=subprocess.PIPE).stdout.strip()
 
 
+def write_records(file, vectors, first_id, half=False):
+    """What COPY BINARY reads: (id, v), ids counted from first_id."""
+    file.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+    for records in vectors.records(first_id) if hasattr(vectors, "records") else dense_records(vectors, first_id, half):
+        file.write(records)
+    file.write(b"\xff\xff")
+
+
 class Server:
     """Runs SQL through psql in the environment of the cluster."""
 
@@ -103,13 +111,9 @@ class Server:
 
     def copy(self, table, vectors, first_id, half=False):
         """COPY BINARY of (id, v), ids counted from first_id."""
-        sparse = hasattr(vectors, "records")
         with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", f"COPY {table} FROM STDIN (FORMAT binary)"],
                               env=self.env, stdin=subprocess.PIPE) as psql:
-            psql.stdin.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-            for records in vectors.records(first_id) if sparse else dense_records(vectors, first_id, half):
-                psql.stdin.write(records)
-            psql.stdin.write(b"\xff\xff")
+            write_records(psql.stdin, vectors, first_id, half)
             psql.stdin.close()
         if psql.returncode:
             raise Failure(f"loading {table} failed")
