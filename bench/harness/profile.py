@@ -14,7 +14,7 @@ from .server import Failure
 SECONDS = 6
 SCAN = {"hnswgettuple", "hnswrescan", "hnswbeginscan", "hnswendscan"}
 GROUPS = (  # name, functions, only the innermost
-    ("rows of the table", {"index_fetch_heap", "rows_expect", "rows_hand_over"}, False),
+    ("rows of the table", {"index_fetch_heap", "rows_expect", "rows_expect_tuple", "rows_hand_over"}, False),
     ("upper layers", {"graph_search_descend"}, False),
     ("query preparation", {"coder_query", "element_read"}, False),
     ("re-ranking", {"scan_measure", "vector_distances", "scan_queue_pool", "scan_queue_is_beyond", "scan_queue_is_empty",

@@ -153,17 +153,17 @@ static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	NodeId node;
+	int nentries;
 	int top;
 
 	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
 	search->memory_limit = 0;
 	search->visit_limit = 0;
-	node = graph_search_descend(search, so->query, 0, &top);
-	if (node == NODE_NONE)
+	nentries = graph_search_descend(search, so->query, 0, so->ef, &top);
+	if (nentries == 0)
 		return;
 	search->memory_limit = (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
-	graph_search_layer(search, so->query, 0, so->ef, node);
+	graph_search_layer(search, so->query, 0, so->ef, nentries);
 	scan_queue_pool(so);
 }
 

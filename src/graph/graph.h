@@ -48,6 +48,9 @@ typedef struct Candidate
 #define CANDIDATE_EXPANDED 0x0001 /* its neighbours have been visited */
 #define CANDIDATE_DEAD 0x0002     /* removed: a bridge for the walk, never a result nor a neighbour of a new node */
 
+/* Nodes from which the search of a layer may begin. */
+#define GRAPH_MAX_ENTRIES 16
+
 /* Most that graph_search_runners_up() gives. */
 #define GRAPH_MAX_RUNNERS_UP 256
 
@@ -135,7 +138,8 @@ typedef struct GraphSearch
 	int ndiscarded;
 	int discarded_size;
 	int64 nvisited;
-	bool limited; /* a limit ended it */
+	bool limited;                      /* a limit ended it */
+	NodeId entries[GRAPH_MAX_ENTRIES]; /* where the search of a layer begins */
 	NodeId batches[2][GRAPH_MAX_LINKS];
 	Candidate found[GRAPH_MAX_LINKS];
 } GraphSearch;
@@ -143,10 +147,20 @@ typedef struct GraphSearch
 /* search.c */
 extern GraphSearch *graph_search_create(GraphStore *store, bool keep);
 extern void graph_search_free(GraphSearch *search);
-/* Starts anew on a layer from one node and runs until the pool is expanded: the pool then holds the ef best found. */
-extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, NodeId entry);
-/* Descends greedily from the entry point to `layer`; NODE_NONE in an empty graph.  *top is the entry point's layer. */
-extern NodeId graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top);
+/*
+ * Starts anew on a layer from the first nentries of search->entries and runs until the pool is expanded: the pool then
+ * holds the ef best found.
+ */
+extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries);
+/* Makes the best n of the pool, or fewer if it has not so many, the entries; returns how many. */
+extern int graph_search_keep_entries(GraphSearch *search, int n);
+/* Replaces the entries on a layer by the nodes of their elements one layer lower; returns how many there still are. */
+extern int graph_search_down(GraphSearch *search, int layer, int nentries);
+/*
+ * Descends from the entry point to `layer`, to be searched for ef nodes, and leaves search->entries there; returns how
+ * many, 0 in an empty graph.  *top is the entry point's layer.  The paper descends with one node a layer.
+ */
+extern int graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int ef, int *top);
 /*
  * Copies the nearest live candidates that were discarded, at most n and nearer than `limit`, nearest first, and marks
  * them as taken: they just missed the pool by estimates.  Returns how many there were.

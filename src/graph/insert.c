@@ -194,36 +194,37 @@ insert_entry_element(GraphStore *store)
 }
 
 /*
- * Searches a layer from a node and selects the new node's neighbours there.  Returns the nearest node found, dead or
- * alive.  *absorbed: see insert_find_links().
+ * Searches a layer from the search's entries and selects the new node's neighbours there.  The nearest nodes found, dead
+ * or alive, are the entries then; returns how many.  *absorbed: see insert_find_links().
  */
-static NodeId
-insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, NodeId from,
+static int
+insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, int nentries,
 					bool *absorbed)
 {
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
-	NodeId nearest;
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		graph_search_layer(search, query, layer, insert->ef_construction, from);
+		graph_search_layer(search, query, layer, insert->ef_construction, nentries);
 		if (layer == 0 && search->nlive == 0)
 		{
 			/* the descent may have ended among removed nodes that lead nowhere, but a live entry point is always found */
-			from = insert_entry_element(store);
-			if (from == NODE_NONE)
-				return NODE_NONE;
-			graph_search_layer(search, query, layer, insert->ef_construction, from);
+			search->entries[0] = insert_entry_element(store);
+			if (search->entries[0] == NODE_NONE)
+				return 0;
+			nentries = 1;
+			graph_search_layer(search, query, layer, insert->ef_construction, nentries);
 		}
-		nearest = search->npool > 0 ? search->pool[0].node : from;
+		if (search->npool > 0)
+			nentries = graph_search_keep_entries(search, GRAPH_MAX_ENTRIES);
 		insert_keep_live(search, NODE_NONE);
 		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
-			return nearest;
+			return nentries;
 		/* if all that were selected have died meanwhile, the next search knows */
 	} while (search->npool > 0 && insert_select(insert, layer) == 0);
-	return nearest;
+	return nentries;
 }
 
 /*
@@ -234,19 +235,18 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 static bool
 insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, bool *absorbed)
 {
-	GraphStore *store = insert->store;
-	NodeId node;
+	int nentries;
 	int top;
 
 	memset(insert->nlinks, 0, sizeof(insert->nlinks));
-	node = graph_search_descend(insert->search, query, layer, &top);
-	for (int on = Min(layer, top); on >= 0 && node != NODE_NONE; on--)
+	nentries = graph_search_descend(insert->search, query, layer, insert->ef_construction, &top);
+	for (int on = Min(layer, top); on >= 0 && nentries > 0; on--)
 	{
-		node = insert_search_layer(insert, query, code, on, node, absorbed);
+		nentries = insert_search_layer(insert, query, code, on, nentries, absorbed);
 		if (absorbed != NULL && *absorbed)
 			return true;
 		if (on > 0)
-			node = store->down(store, node, on);
+			nentries = graph_search_down(insert->search, on, nentries);
 	}
 	return insert->nlinks[0] > 0;
 }
@@ -307,12 +307,12 @@ reconnect_find_links(GraphInsert *insert, const CodeQuery *query, NodeId node, i
 {
 	GraphSearch *search = insert->search;
 	int top;
-	NodeId from = graph_search_descend(search, query, layer, &top);
+	int nentries = graph_search_descend(search, query, layer, insert->ef_construction, &top);
 
 	insert->nlinks[layer] = 0;
-	if (from == NODE_NONE || top < layer)
+	if (nentries == 0 || top < layer)
 		return;
-	graph_search_layer(search, query, layer, insert->ef_construction, from);
+	graph_search_layer(search, query, layer, insert->ef_construction, nentries);
 	insert_keep_live(search, node);
 	insert_select(insert, layer);
 }

@@ -22,6 +22,14 @@
 #define FIRST_DISCARDED_SIZE 1024
 /* Discarded candidates looked at together for runners-up. */
 #define RUNNERS_UP_CHUNK 64
+/*
+ * A descent keeps so many nodes on a layer, a share of the ef that it is for: where data come in clusters, the nearest
+ * node of a layer is often in another cluster than the nearest of the layer below, and a walk on layer 0 that begins in
+ * the wrong one does not leave it.  The topmost layers, a few dozen nodes, are descended greedily.
+ */
+#define LEAST_BREADTH 3
+#define EF_PER_BREADTH 8
+#define GREEDY_LAYERS 2
 /* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
 #define EXPANDED_ON_THE_WAY 8
 
@@ -281,9 +289,12 @@ search_run(GraphSearch *search)
 }
 
 void
-graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, NodeId entry)
+graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries)
 {
-	Assert(ef > 0);
+	NodeId *batch = search->batches[0];
+	int nbatch = 0;
+
+	Assert(ef > 0 && nentries > 0 && nentries <= GRAPH_MAX_ENTRIES);
 	search->query = query;
 	search->layer = layer;
 	search->ef = ef;
@@ -292,26 +303,69 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->nvisited = 0;
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
-	visited_add(&search->visited, entry);
-	search->store->fetch(search->store, layer, &entry, 1);
-	search_offer(search, search->store->visit(search->store, query, layer, &entry, 1, search->found));
+	/* the elements of two entries may have been the same one */
+	for (int i = 0; i < nentries; i++)
+	{
+		batch[nbatch] = search->entries[i];
+		nbatch += visited_add(&search->visited, search->entries[i]);
+	}
+	search->store->fetch(search->store, layer, batch, nbatch);
+	search_offer(search, search->store->visit(search->store, query, layer, batch, nbatch, search->found));
 	search_run(search);
 }
 
-NodeId
-graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int *top)
+int
+graph_search_keep_entries(GraphSearch *search, int n)
 {
-	GraphStore *store = search->store;
-	NodeId node = store->entry(store, top);
+	n = Min(n, search->npool);
+	for (int i = 0; i < n; i++)
+		search->entries[i] = search->pool[i].node;
+	return n;
+}
 
-	for (int above = *top; node != NODE_NONE && above > layer; above--)
+int
+graph_search_down(GraphSearch *search, int layer, int nentries)
+{
+	int n = 0;
+
+	for (int i = 0; i < nentries; i++)
 	{
-		graph_search_layer(search, query, above, 1, node);
-		if (search->npool > 0)
-			node = search->pool[0].node;
-		node = store->down(store, node, above);
+		NodeId below = search->store->down(search->store, search->entries[i], layer);
+
+		search->entries[n] = below;
+		n += below != NODE_NONE;
 	}
-	return node;
+	return n;
+}
+
+/* How many nodes a descent for ef keeps on a layer. */
+static int
+descent_breadth(int ef, int layer, int top)
+{
+	if (layer > top - GREEDY_LAYERS)
+		return 1;
+	return Max(LEAST_BREADTH, Min(ef / EF_PER_BREADTH, GRAPH_MAX_ENTRIES));
+}
+
+int
+graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int ef, int *top)
+{
+	int n = 1;
+
+	search->entries[0] = search->store->entry(search->store, top);
+	if (search->entries[0] == NODE_NONE)
+		return 0;
+	for (int above = *top; n > 0 && above > layer; above--)
+	{
+		int breadth = descent_breadth(ef, above, *top);
+
+		graph_search_layer(search, query, above, breadth, n);
+		/* when all have gone it goes on from where it began */
+		if (search->npool > 0)
+			n = graph_search_keep_entries(search, breadth);
+		n = graph_search_down(search, above, n);
+	}
+	return n;
 }
 
 /* Puts a candidate among those found, nearest first, of which the n nearest are kept; returns how many they are. */
