@@ -23,7 +23,7 @@ GROUPS = (  # name, functions, only the innermost
                "ip_f32", "l2_f32", "l1_f32", "hamming", "and_count"}, True),
     ("nodes: finding and waiting for them", {"nodes_fetch", "nodes_measure"}, False),
     ("pool", {"search_offer", "search_merge", "__memmove_avx512_unaligned_erms", "__memmove_avx_unaligned_erms"}, True),
-    ("links, visited set", {"graph_search_layer"}, False),
+    ("links, visited set", {"graph_search_layer", "search_run"}, False),
 )
 
 
