@@ -5,9 +5,9 @@
  *
  * VECTORS is a query whose first column has the values to ask with, QUERY one with the parameter $1 of their type. The
  * connection is libpq's environment. Pins itself to CPU and, where the server is on this machine and it is permitted, its
- * backend too; asks for SECONDS with values at random; prints "qps N pinned 0|1".  PIPELINE statements are sent together
- * in libpq's pipeline mode, and their answers read; with 1 each is waited for before the next. pgbench would send a value as text, so
- * that the time to parse hundreds of numbers would be measured, or make the query look it up in a table.
+ * backend too; asks for SECONDS with values at random; prints "qps N pinned 0|1".  PIPELINE statements are sent together,
+ * in libpq's pipeline mode, before their answers are read; with 1 each is waited for before the next.  pgbench would send a
+ * value as text, so that the time to parse hundreds of numbers would be measured, or make the query look it up in a table.
  */
 #define _GNU_SOURCE
 #include <sched.h>

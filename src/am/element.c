@@ -198,11 +198,12 @@ element_type(Relation index)
 static bool
 normalise(float *vector, int dims)
 {
-	double square = code_loops()->square(vector, dims);
+	const CodeLoops *loops = code_loops();
+	double square = loops->square(vector, dims);
 
 	if (square <= 0.0)
 		return false;
-	code_loops()->scale_double(vector, 1.0 / sqrt(square), dims);
+	loops->scale_double(vector, 1.0 / sqrt(square), dims);
 	return true;
 }
 

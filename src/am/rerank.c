@@ -174,8 +174,6 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 			add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
 		else
 			so->allowance--;
-	for (int i = 0; i < n; i++)
-		rows_expect_tuple(so, (ItemPointer) &refs[i].heap_tid);
 }
 
 /* How many candidates to measure now. */
@@ -205,13 +203,18 @@ scan_measure(HnswScan *so)
 		for (int i = 0; i < n; i++)
 			if (refs[i].valid)
 				add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid, refs[i].duplicates);
-		return;
 	}
-	page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
-	if (so->vector_query == NULL)
-		so->vector_query = coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
-	if (so->state->layout.vector_size > 0)
-		measure_in_index(so, candidates, refs, n);
 	else
-		measure_in_table(so, candidates, refs, n);
+	{
+		page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
+		if (so->vector_query == NULL)
+			so->vector_query =
+				coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
+		if (so->state->layout.vector_size > 0)
+			measure_in_index(so, candidates, refs, n);
+		else
+			measure_in_table(so, candidates, refs, n);
+	}
+	for (int i = 0; i < n; i++)
+		rows_expect_tuple(so, &refs[i].heap_tid);
 }

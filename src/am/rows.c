@@ -58,51 +58,51 @@ hint_is_for(const RowHint *hint, ItemPointer tid)
 	return hint->buffer != InvalidBuffer && hint->block == ItemPointerGetBlockNumberNoCheck(tid);
 }
 
-/* The line pointer of a row and its page, where they were last met; NULL if that is not known. */
-static const char *
-row_item(HnswScan *so, ItemPointer tid, Buffer *buffer, const char **page)
+/* The buffer that a row's page was last met in; InvalidBuffer if that is not known. */
+static Buffer
+row_buffer(HnswScan *so, ItemPointer tid)
 {
 	RowHints *rows = &so->rows;
-	Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
 	RowHint *hint;
 
-	if (rows->fetch == NULL || !ItemPointerIsValid(tid) || item > BLCKSZ - sizeof(ItemIdData))
-		return NULL;
+	if (rows->fetch == NULL || !ItemPointerIsValid(tid))
+		return InvalidBuffer;
 	hint = row_hint(rows, tid);
-	if (!hint_is_for(hint, tid))
-		return NULL;
-	*buffer = hint->buffer;
-	*page = (char *) BufferGetBlock(hint->buffer);
-	return *page + item;
+	return hint_is_for(hint, tid) ? hint->buffer : InvalidBuffer;
+}
+
+/* Where its line pointer is then. */
+static const char *
+row_item(Buffer buffer, ItemPointer tid)
+{
+	Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
+
+	return (const char *) BufferGetBlock(buffer) + Min(item, BLCKSZ - sizeof(ItemIdData));
 }
 
 void
 rows_expect(HnswScan *so, ItemPointer tid)
 {
-	Buffer buffer;
-	const char *page;
-	const char *item = row_item(so, tid, &buffer, &page);
+	Buffer buffer = row_buffer(so, tid);
 
-	if (item == NULL)
+	if (buffer == InvalidBuffer)
 		return;
 	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	__builtin_prefetch(page);
-	__builtin_prefetch(item);
+	__builtin_prefetch(BufferGetBlock(buffer));
+	__builtin_prefetch(row_item(buffer, tid));
 }
 
 void
 rows_expect_tuple(HnswScan *so, ItemPointer tid)
 {
-	Buffer buffer;
-	const char *page;
-	const char *item = row_item(so, tid, &buffer, &page);
+	Buffer buffer = row_buffer(so, tid);
 	ItemIdData id;
 
-	if (item == NULL)
+	if (buffer == InvalidBuffer)
 		return;
 	/* whatever is in the buffer now: nothing but the CPU's cache depends on it */
-	memcpy(&id, item, sizeof(id));
-	__builtin_prefetch(page + Min(ItemIdGetOffset(&id), BLCKSZ - 1));
+	memcpy(&id, row_item(buffer, tid), sizeof(id));
+	__builtin_prefetch((const char *) BufferGetBlock(buffer) + Min(ItemIdGetOffset(&id), BLCKSZ - 1));
 }
 
 void

@@ -25,7 +25,8 @@
 /*
  * A descent keeps so many nodes on a layer, a share of the ef that it is for: where data come in clusters, the nearest
  * node of a layer is often in another cluster than the nearest of the layer below, and a walk on layer 0 that begins in
- * the wrong one does not leave it.  The topmost layers, a few dozen nodes, are descended greedily.
+ * the wrong one leaves it only with a large ef.  The topmost layers, with m = 16 some dozens of nodes, are descended
+ * greedily.
  */
 #define LEAST_BREADTH 3
 #define EF_PER_BREADTH 8
@@ -79,7 +80,6 @@ search_rank(const GraphSearch *search, float dist)
 	while (n > 1)
 	{
 		int half = n / 2;
-
 		const Candidate *upper = from + half;
 
 		from = __builtin_expect_with_probability(upper[-1].dist <= dist, 1, 0.5) ? upper : from;
