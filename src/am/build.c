@@ -79,6 +79,8 @@ build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *pl
 	result->heap_tuples = build_rows_scan(rows, NULL);
 	result->index_tuples = pg_atomic_read_u64(&shared->tuples);
 	build_rows_finish(rows);
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 }
 
 IndexBuildResult *
@@ -102,8 +104,6 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result))
 		build_serial(heap, index, info, &plan, result);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
-	if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return result;

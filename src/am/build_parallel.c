@@ -2,7 +2,8 @@
  * build_parallel.c: a build by several processes.
  *
  * The leader takes part like a worker.  All insert into one arena in a DSA area, reading the table by one parallel scan;
- * when the last is done the leader writes the arena to the file.
+ * when the last is done the leader writes the arena to the file.  Then all log the pages, a piece at a time: with long
+ * vectors that is the better part of what is not building the graph.
  *
  * The segment holds: BuildShared, the parallel table scan, the arena's ArenaShared, the DSA area's control, the query
  * text, and each worker's WAL and buffer usage.
@@ -13,6 +14,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xloginsert.h"
 #include "am/am.h"
 #include "am/build.h"
 #include "catalog/index.h"
@@ -39,18 +41,24 @@
 #define AREA_INITIAL_SIZE (256 * 1024)
 /* What a process of a build needs at least, as for other parallel index builds. */
 #define MIN_MEMORY_PER_PROCESS_KB (32 * 1024)
+/* Blocks that a process logs at a time. */
+#define LOG_BLOCKS 256
 
 typedef struct BuildShared
 {
 	Oid heap;
 	Oid index;
 	bool concurrent;
-	ConditionVariable done_cv;
+	ConditionVariable done_cv;    /* a process has inserted its rows */
+	ConditionVariable written_cv; /* the leader has written all pages */
+	pg_atomic_uint64 log_next;    /* the first block that no process has taken to log */
 	slock_t mutex;
 	/* under the mutex */
 	int ndone;
 	double heap_tuples;
 	bool broken_hot_chain;
+	bool written;
+	BlockNumber log_end; /* when written: blocks to log */
 } BuildShared;
 
 typedef struct BuildLeader
@@ -147,6 +155,55 @@ wait_for_workers(BuildShared *shared, ArenaShared *arena, int nprocesses)
 	ConditionVariableCancelSleep();
 }
 
+/* Logs pages until all are taken.  When they are written. */
+static void
+log_share(Relation index, BuildShared *shared)
+{
+	for (;;)
+	{
+		uint64 block = pg_atomic_fetch_add_u64(&shared->log_next, LOG_BLOCKS);
+
+		CHECK_FOR_INTERRUPTS();
+		if (block >= shared->log_end)
+			break;
+		log_newpage_range(index, MAIN_FORKNUM, (BlockNumber) block,
+						  (BlockNumber) Min(block + LOG_BLOCKS, shared->log_end), true);
+	}
+}
+
+/* The leader's part when it has written all pages: lets the workers go on, and logs with them. */
+static void
+log_written(Relation index, BuildShared *shared)
+{
+	BlockNumber end = RelationNeedsWAL(index) ? RelationGetNumberOfBlocks(index) : 0;
+
+	SpinLockAcquire(&shared->mutex);
+	shared->log_end = end;
+	shared->written = true;
+	SpinLockRelease(&shared->mutex);
+	ConditionVariableBroadcast(&shared->written_cv);
+	log_share(index, shared);
+}
+
+/* A worker's part. */
+static void
+wait_and_log(Relation index, BuildShared *shared)
+{
+	for (;;)
+	{
+		bool written;
+
+		SpinLockAcquire(&shared->mutex);
+		written = shared->written;
+		SpinLockRelease(&shared->mutex);
+		if (written)
+			break;
+		ConditionVariableSleep(&shared->written_cv, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+	log_share(index, shared);
+}
+
 static void
 estimate_chunk(ParallelContext *pcxt, Size size)
 {
@@ -175,6 +232,8 @@ leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
 	leader->shared->index = RelationGetRelid(index);
 	leader->shared->concurrent = info->ii_Concurrent;
 	ConditionVariableInit(&leader->shared->done_cv);
+	ConditionVariableInit(&leader->shared->written_cv);
+	pg_atomic_init_u64(&leader->shared->log_next, 0);
 	SpinLockInit(&leader->shared->mutex);
 
 	leader->scan = add_chunk(pcxt, KEY_SCAN, table_parallelscan_estimate(heap, leader->snapshot));
@@ -259,11 +318,12 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, con
 	/* a worker that could not even start is an error here, not an endless wait below */
 	WaitForParallelWorkersToAttach(leader.pcxt);
 	wait_for_workers(leader.shared, leader.arena, leader.nprocesses);
-	WaitForParallelWorkersToFinish(leader.pcxt);
 	result->heap_tuples = leader.shared->heap_tuples;
 	result->index_tuples = pg_atomic_read_u64(&leader.arena->tuples);
 	info->ii_BrokenHotChain |= leader.shared->broken_hot_chain;
 	build_rows_finish(rows);
+	log_written(index, leader.shared);
+	WaitForParallelWorkersToFinish(leader.pcxt);
 	for (int i = 0; i < leader.pcxt->nworkers_launched; i++)
 		InstrAccumParallelQuery(&leader.buffer_usage[i], &leader.wal_usage[i]);
 	leader_end(&leader);
@@ -293,6 +353,7 @@ hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc)
 	area = dsa_attach_in_place(shm_toc_lookup(toc, KEY_AREA, false), seg);
 	InstrStartParallelQuery();
 	participate(build_rows_create(heap, index, info, arena, area), shared, shm_toc_lookup(toc, KEY_SCAN, false));
+	wait_and_log(index, shared);
 	InstrEndParallelQuery(&buffer_usage[ParallelWorkerNumber], &wal_usage[ParallelWorkerNumber]);
 	dsa_detach(area);
 	index_close(index, index_lock);

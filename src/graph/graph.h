@@ -186,6 +186,7 @@ typedef struct GraphSelect
 	void *scratch;
 	int size; /* candidates there is room for */
 	Candidate *candidates;
+	Candidate *sorted;
 	NodeId *nodes;
 	const void **codes;
 	const void **sorted_codes;

@@ -22,7 +22,7 @@
 /* Room for candidates, in lists of layer 0; it also limits how far a repair goes. */
 #define REPAIR_LISTS 8
 /* Candidates there can be a use for, in lists of the node's layer. */
-#define USEFUL_LISTS 3
+#define USEFUL_LISTS 2
 /*
  * A list may get so many links longer.  What takes a removed neighbour's place is farther away: with lists of the length they
  * had, recall is up to .007 below that of a graph built anew; with three more links it is the same.  Lists that are near their

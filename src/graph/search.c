@@ -10,9 +10,8 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "graph/graph.h"
+#include "graph/order.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -88,55 +87,6 @@ search_rank(const GraphSearch *search, float dist)
 	return (int) (from - search->pool) + (from->dist <= dist);
 }
 
-/* Vectors that compilers know on every architecture. */
-typedef float FourFloats __attribute__((vector_size(16)));
-typedef int32 FourInts __attribute__((vector_size(16)));
-
-StaticAssertDecl(GRAPH_MAX_LINKS % 4 == 0, "sort_few() fills its last four up");
-
-static inline FourFloats
-four_floats(const float *from)
-{
-	FourFloats four;
-
-	memcpy(&four, from, sizeof(four));
-	return four;
-}
-
-/*
- * order[i] is which of the candidates is the i-th nearest; of equal ones the first comes first.  Without a branch, too:
- * all are compared with all, four at a time.
- */
-static inline void
-sort_few(const Candidate *candidates, int n, int *order)
-{
-	const FourInts lanes = {0, 1, 2, 3};
-	float dist[GRAPH_MAX_LINKS];
-	FourInts place[GRAPH_MAX_LINKS / 4]; /* less how many stand before */
-	int nfours = (n + 3) / 4;
-
-	/* what is no number would have no place */
-	for (int i = 0; i < n; i++)
-		dist[i] = candidates[i].dist < INFINITY ? candidates[i].dist : INFINITY;
-	for (int i = n; i < 4 * nfours; i++)
-		dist[i] = INFINITY;
-	memset(place, 0, nfours * sizeof(FourInts));
-	for (int i = 0; i < n; i++)
-	{
-		float one = dist[i];
-		FourFloats four = {one, one, one, one};
-		FourFloats own = four_floats(&dist[i / 4 * 4]);
-
-		for (int k = 0; k < i / 4; k++)
-			place[k] += four < four_floats(&dist[4 * k]);
-		place[i / 4] += (four < own) | ((four == own) & (lanes > i % 4));
-		for (int k = i / 4 + 1; k < nfours; k++)
-			place[k] += four <= four_floats(&dist[4 * k]);
-	}
-	for (int i = 0; i < n; i++)
-		order[-place[i / 4][i % 4]] = i;
-}
-
 /* Segments of the pool up to so long are moved faster without a call. */
 #define SHORT_MOVE 16
 
@@ -160,7 +110,7 @@ search_merge(GraphSearch *search, const Candidate *candidates, int n)
 	int rank[GRAPH_MAX_LINKS];
 	int end = search->npool;
 
-	sort_few(candidates, n, order);
+	candidates_order(candidates, n, order);
 	for (int i = 0; i < n; i++)
 		rank[i] = search_rank(search, candidates[order[i]].dist);
 	for (int i = n - 1; i >= 0; i--)

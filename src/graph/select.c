@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "graph/memory.h"
+#include "graph/order.h"
 
 /*
  * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1 and Jaccard.
@@ -48,6 +49,7 @@ graph_select_create(GraphStore *store, int max_candidates)
 	select->scratch = palloc_on_line(coder_scratch_size(store->select_coder));
 	select->size = max_candidates;
 	select->candidates = palloc(max_candidates * sizeof(Candidate));
+	select->sorted = palloc(max_candidates * sizeof(Candidate));
 	select->nodes = palloc(max_candidates * sizeof(NodeId));
 	select->codes = palloc(max_candidates * sizeof(void *));
 	select->sorted_codes = palloc(max_candidates * sizeof(void *));
@@ -132,23 +134,14 @@ graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n,
 	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
 }
 
-/* By distance, and by address where that is equal, so that a node met twice stands beside itself. */
-static inline int
-candidate_compare(const Candidate *x, const Candidate *y)
-{
-	if (x->dist != y->dist)
-		return x->dist < y->dist ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
-}
-
 #define ST_SORT candidates_sort
 #define ST_ELEMENT_TYPE Candidate
-#define ST_COMPARE(a, b) candidate_compare(a, b)
+#define ST_COMPARE(a, b) (((a)->dist > (b)->dist) - ((a)->dist < (b)->dist))
 #define ST_SCOPE extern
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Measures the nodes from the base into select->candidates, nearest first; returns how many there are. */
+/* Measures the nodes from the base into select->candidates; returns how many there are. */
 static int
 measure_around(GraphSelect *select, const SelectAround *around)
 {
@@ -166,7 +159,7 @@ measure_around(GraphSelect *select, const SelectAround *around)
 		if (around->nodes[i] == around->base || select->codes[i] == NULL)
 			continue;
 		candidate->node = around->nodes[i];
-		/* generation is of no use here: until the codes are sorted too it says where the code is */
+		/* generation is of no use here, and says where the code is */
 		candidate->generation = (uint16) i;
 		candidate->flags = i < around->nselected ? CANDIDATE_SELECTED : 0;
 		select->sorted_codes[nfound++] = select->codes[i];
@@ -174,22 +167,38 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	code_distances(query, select->sorted_codes, nfound, select->distances, NULL);
 	for (int i = 0; i < nfound; i++)
 		select->candidates[i].dist = select->distances[i];
-	candidates_sort(select->candidates, nfound);
 	return nfound;
+}
+
+/* Is a node the last of n sorted candidates, or one as near? */
+static bool
+is_repeated(const Candidate *sorted, int n, const Candidate *candidate)
+{
+	while (n > 0 && sorted[n - 1].dist == candidate->dist)
+		if (sorted[--n].node == candidate->node)
+			return true;
+	return false;
 }
 
 int
 graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *chosen)
 {
+	int order[ORDER_MOST];
 	int nfound;
 	int nsorted = 0;
 	int nchosen = 0;
+	bool few;
 
 	Assert(around->n <= select->size);
 	nfound = measure_around(select, around);
+	few = nfound <= ORDER_MOST;
+	if (few)
+		candidates_order(select->candidates, nfound, order);
+	else
+		candidates_sort(select->candidates, nfound);
 	for (int i = 0; i < nfound; i++)
 	{
-		Candidate *candidate = &select->candidates[i];
+		const Candidate *candidate = &select->candidates[few ? order[i] : i];
 
 		if (candidate->generation < around->nkept)
 		{
@@ -197,11 +206,11 @@ graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *cho
 			select->chosen_codes[nchosen] = select->codes[candidate->generation];
 			chosen[nchosen++] = candidate->node;
 		}
-		else if (nsorted == 0 || candidate->node != select->candidates[nsorted - 1].node)
+		else if (!is_repeated(select->sorted, nsorted, candidate))
 		{
 			select->sorted_codes[nsorted] = select->codes[candidate->generation];
-			select->candidates[nsorted++] = *candidate;
+			select->sorted[nsorted++] = *candidate;
 		}
 	}
-	return select_from(select, select->candidates, select->sorted_codes, nsorted, nchosen, around->limit, chosen);
+	return select_from(select, select->sorted, select->sorted_codes, nsorted, nchosen, around->limit, chosen);
 }

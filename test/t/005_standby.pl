@@ -36,6 +36,22 @@ sub same_answers
 }
 
 same_answers('after the build');
+
+# several processes log the pages of one build
+$primary->safe_psql('postgres', q{
+	CREATE TABLE wide (id int, v vector(512)) WITH (parallel_workers = 2);
+	INSERT INTO wide SELECT i, test_vector(i, 512) FROM generate_series(1, 2000) i;
+	SET maintenance_work_mem = '128MB';
+	SET min_parallel_table_scan_size = 0;
+	CREATE INDEX wide_idx ON wide USING hnsw (v vector_l2_ops);
+});
+cmp_ok($primary->safe_psql('postgres', q{SELECT pg_relation_size('wide_idx') / 8192}), '>', 2 * 256, 'more than one process logs');
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
+my $all = q{SET enable_seqscan = off; SET enable_sort = off;
+	SELECT count(DISTINCT id), md5(string_agg(id::text, ' ')) FROM (SELECT id FROM wide ORDER BY v <-> test_vector(0, 512)) s};
+my $on_primary = $primary->safe_psql('postgres', $all);
+like($on_primary, qr/^2000\|/m, 'built in parallel: the primary has all rows');
+is($standby->safe_psql('postgres', $all), $on_primary, 'built in parallel: so has the standby');
 $primary->safe_psql('postgres', 'INSERT INTO t SELECT i, test_vector(i, 32) FROM generate_series(3001, 5000) i');
 $primary->safe_psql('postgres', 'INSERT INTO t SELECT i, test_vector(1, 32) FROM generate_series(5001, 5600) i');
 same_answers('after inserts');
