@@ -17,6 +17,7 @@
 
 #include "access/heapam.h"
 #include "am/scan.h"
+#include "graph/memory.h"
 #include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
 
@@ -87,9 +88,9 @@ rows_expect(HnswScan *so, ItemPointer tid)
 
 	if (buffer == InvalidBuffer)
 		return;
-	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	__builtin_prefetch(BufferGetBlock(buffer));
-	__builtin_prefetch(row_item(buffer, tid));
+	prefetch_line(GetBufferDescriptor(buffer - 1));
+	prefetch_line(BufferGetBlock(buffer));
+	prefetch_line(row_item(buffer, tid));
 }
 
 void
@@ -102,7 +103,7 @@ rows_expect_tuple(HnswScan *so, ItemPointer tid)
 		return;
 	/* whatever is in the buffer now: nothing but the CPU's cache depends on it */
 	memcpy(&id, row_item(buffer, tid), sizeof(id));
-	__builtin_prefetch((const char *) BufferGetBlock(buffer) + Min(ItemIdGetOffset(&id), BLCKSZ - 1));
+	prefetch_line((const char *) BufferGetBlock(buffer) + Min(ItemIdGetOffset(&id), BLCKSZ - 1));
 }
 
 void

@@ -77,6 +77,7 @@ arena_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const void
 {
 	Arena *arena = arena_of(store);
 
+	arena_fetch(store, layer, nodes, n);
 	for (int i = 0; i < n; i++)
 		codes[i] = arena_code(arena, nodes[i]);
 }

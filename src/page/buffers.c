@@ -175,7 +175,7 @@ reader_prefetch_descriptor(PageReader *reader, BlockNumber block)
 		BlockHint *hint = reader_hint(reader, block);
 
 		if (hint->block == block)
-			__builtin_prefetch(GetBufferDescriptor(hint->buffer - 1), 1);
+			prefetch_line(GetBufferDescriptor(hint->buffer - 1));
 	}
 }
 

@@ -1,9 +1,8 @@
 /*
  * visit.c: measuring a batch of nodes, which is what a search does nearly all the time.
  *
- * The places of all nodes are found first, and their buffer descriptors and first slots are fetched into the CPU's cache
- * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure), while the slots that follow
- * are being fetched.
+ * The places of all nodes are found first, and their buffer descriptors and slots are fetched into the CPU's cache
+ * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure).
  *
  * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery
  * and in temporary tables nodes are pinned.
@@ -21,7 +20,7 @@
 #include "page/glance.h"
 #include "page/page.h"
 
-/* Nodes measured in one call, while the slots of as many that follow are fetched. */
+/* Nodes measured in one call. */
 #define CHUNK 16
 /*
  * Of so many nodes measured without a pin, one is pinned when a page had to be looked for lately, for then others want the
@@ -53,7 +52,7 @@ place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 	if (place->buffer != NULL)
 	{
 		place->slot = page_slot(layout, page, node - place->block * layout->slots_per_page);
-		__builtin_prefetch(place->buffer);
+		prefetch_line(place->buffer);
 	}
 }
 
@@ -61,17 +60,6 @@ static inline bool
 place_holds(const PageReader *reader, const NodePlace *place)
 {
 	return glance_holds(reader, place->buffer, place->block);
-}
-
-/* Starts fetching the head and the codes of slots [from, from + CHUNK) of n. */
-static inline void
-places_fetch(const PageReader *reader, const NodePlace *places, int from, int n)
-{
-	Size size = reader->state->layout.links_offset;
-
-	for (int i = from; i < n && i < from + CHUNK; i++)
-		if (places[i].buffer != NULL)
-			prefetch_bytes(places[i].slot, size);
 }
 
 /* What is read of a slot beside its code; false if it is not on the layer. */
@@ -189,11 +177,7 @@ measure_with_pins(PageReader *reader, const CodeQuery *query, int layer, const N
 	if (nmissed > 1)
 		missed_read_ahead(reader, places, missed, nmissed);
 	for (int i = 0; i < n; i++)
-	{
-		if (i % CHUNK == 0)
-			places_fetch(reader, places, i + CHUNK, n);
 		measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
-	}
 }
 
 /* Measures a batch without pins, but for those that are not where they were and for one now and then. */
@@ -205,11 +189,8 @@ measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, cons
 	int nmissed = 0;
 
 	for (int from = 0; from < n; from += CHUNK)
-	{
-		places_fetch(reader, places, from + CHUNK, n);
 		measure_chunk(reader, query, layer, nodes + from, places + from, Min(CHUNK, n - from), bounds, out + from, from,
 					  missed, &nmissed);
-	}
 	pgBufferUsage.shared_blks_hit += n - nmissed;
 	if (glances_count(reader->state, n, nmissed))
 	{
@@ -225,10 +206,15 @@ measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, cons
 void
 nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places)
 {
+	Size size = reader->state->layout.links_offset; /* head and code */
+
 	Assert(n <= GRAPH_MAX_LINKS);
 	for (int i = 0; i < n; i++)
+	{
 		place_find(reader, nodes[i], layer_kind(layer), &places[i]);
-	places_fetch(reader, places, 0, n);
+		if (places[i].buffer != NULL)
+			prefetch_bytes(places[i].slot, size);
+	}
 }
 
 int

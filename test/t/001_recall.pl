@@ -71,7 +71,7 @@ my $best = recall($node, 't', '<->', ef => 400, queries => 100);
 cmp_ok($best, '>=', 0.999, "ef_search 400: recall $best");
 
 # Narrow clusters far apart: whoever comes down in the wrong one finds nothing.  A small m makes many layers; a descent that
-# keeps one node a layer gives a recall of .68 to .75 here, one that keeps several .83 to .9.
+# keeps one node a layer gives a recall of .71 here, one that keeps several .85.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION clustered_vector(i int) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 		SELECT array_agg(((hashint4(i % 500 * 1009 + j) + 0.02 * hashint4(i * 31 + 7 * j + 999)) / 2147483648.0)::real
@@ -82,15 +82,22 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE query AS SELECT clustered_vector(i) AS v, NULL::float8 AS tenth FROM generate_series(1000000, 1000299) i;
 	UPDATE query q SET tenth = (SELECT max(d) FROM
 		(SELECT c.v <-> q.v AS d FROM clustered c ORDER BY d LIMIT 10) nearest);
-	CREATE INDEX clustered_idx ON clustered USING hnsw (v vector_l2_ops) WITH (m = 4);
 });
-my $clustered = $node->safe_psql('postgres', q{
-	LOAD 'hnswc';
-	SET hnsw.ef_search = 40;
-	SET enable_seqscan = off;
-	SELECT round(avg((d <= tenth + 1e-6)::int), 4) FROM query q CROSS JOIN LATERAL
-		(SELECT c.v <-> q.v AS d FROM clustered c ORDER BY c.v <-> q.v LIMIT 10) found
-});
-cmp_ok($clustered, '>=', 0.79, "clusters: recall $clustered");
+# builds differ by the layers drawn, so several are asked
+my $clustered = 0;
+foreach my $build (1 .. 4)
+{
+	$clustered += 0.25 * $node->safe_psql('postgres', q{
+		LOAD 'hnswc';
+		SET client_min_messages = error;
+		DROP INDEX IF EXISTS clustered_idx;
+		CREATE INDEX clustered_idx ON clustered USING hnsw (v vector_l2_ops) WITH (m = 4);
+		SET hnsw.ef_search = 40;
+		SET enable_seqscan = off;
+		SELECT avg((d <= tenth + 1e-6)::int) FROM query q CROSS JOIN LATERAL
+			(SELECT c.v <-> q.v AS d FROM clustered c ORDER BY c.v <-> q.v LIMIT 10) found
+	});
+}
+cmp_ok($clustered, '>=', 0.78, "clusters: mean recall $clustered");
 
 done_testing();
