@@ -57,8 +57,7 @@ typedef struct BuildShared
 	int ndone;
 	double heap_tuples;
 	bool broken_hot_chain;
-	bool written;
-	BlockNumber log_end; /* when written: blocks to log */
+	BlockNumber log_end; /* blocks to log; InvalidBlockNumber until all are written */
 } BuildShared;
 
 typedef struct BuildLeader
@@ -179,7 +178,6 @@ log_written(Relation index, BuildShared *shared)
 
 	SpinLockAcquire(&shared->mutex);
 	shared->log_end = end;
-	shared->written = true;
 	SpinLockRelease(&shared->mutex);
 	ConditionVariableBroadcast(&shared->written_cv);
 	log_share(index, shared);
@@ -194,7 +192,7 @@ wait_and_log(Relation index, BuildShared *shared)
 		bool written;
 
 		SpinLockAcquire(&shared->mutex);
-		written = shared->written;
+		written = shared->log_end != InvalidBlockNumber;
 		SpinLockRelease(&shared->mutex);
 		if (written)
 			break;
@@ -234,6 +232,7 @@ leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
 	ConditionVariableInit(&leader->shared->done_cv);
 	ConditionVariableInit(&leader->shared->written_cv);
 	pg_atomic_init_u64(&leader->shared->log_next, 0);
+	leader->shared->log_end = InvalidBlockNumber;
 	SpinLockInit(&leader->shared->mutex);
 
 	leader->scan = add_chunk(pcxt, KEY_SCAN, table_parallelscan_estimate(heap, leader->snapshot));

@@ -170,7 +170,7 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	return nfound;
 }
 
-/* Is a node the last of n sorted candidates, or one as near? */
+/* Is a candidate among n sorted ones, of which none is farther?  Only those as near as it can be the same node. */
 static bool
 is_repeated(const Candidate *sorted, int n, const Candidate *candidate)
 {
