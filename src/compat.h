@@ -85,4 +85,13 @@ typedef RelFileNode RelLocator;
 #define PATH_DISABLE(path) ((void) (path))
 #endif
 
+/* What ExecutorRun() and its hook are given: without execute_once since 18. */
+#if PG_VERSION_NUM >= 180000
+#define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count
+#define EXECUTOR_RUN_ARGUMENTS query, direction, count
+#else
+#define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once
+#define EXECUTOR_RUN_ARGUMENTS query, direction, count, execute_once
+#endif
+
 #endif /* HNSWC_COMPAT_H */

@@ -7,6 +7,7 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair, statistics
  * cost.c      the planner          plan.c     what a plan need not compute
+ * limit.c     how many rows a scan is for           statistics.c  what an index knows of its rows
  * validate.c  operator classes
  */
 #ifndef HNSWC_AM_H
@@ -55,6 +56,7 @@ typedef enum IterativeScan
 
 /* options.c: settings */
 extern int hnsw_ef_search;
+extern bool hnsw_adaptive_search;
 extern int hnsw_iterative_scan;
 extern int hnsw_max_scan_tuples;
 extern double hnsw_scan_mem_multiplier;
@@ -91,6 +93,10 @@ extern IndexBulkDeleteResult *hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDel
 											 IndexBulkDeleteCallback callback, void *callback_state);
 extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
+/* statistics.c */
+/* To be called when the index has so many rows. */
+extern void statistics_update(Relation index, double tuples);
+
 /* cost.c */
 extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost,
 							 Cost *indexTotalCost, Selectivity *indexSelectivity, double *indexCorrelation,
@@ -98,6 +104,9 @@ extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_cou
 
 /* plan.c */
 extern void plan_init(void);
+
+/* limit.c */
+extern void limit_init(void);
 
 /* validate.c */
 extern bool hnswvalidate(Oid opclassoid);

@@ -103,6 +103,7 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	nworkers = build_workers(heap, index, info);
 	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result))
 		build_serial(heap, index, info, &plan, result);
+	statistics_update(index, result->index_tuples);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -16,6 +16,7 @@
 #define NOT_GIVEN (-1)
 
 int hnsw_ef_search = HNSWC_DEFAULT_EF_SEARCH;
+bool hnsw_adaptive_search = true;
 int hnsw_iterative_scan = ITERATIVE_SCAN_STRICT;
 int hnsw_max_scan_tuples = INT_MAX;
 double hnsw_scan_mem_multiplier = 1.0;
@@ -78,6 +79,10 @@ define_settings(void)
 							"More candidates find more of the true nearest neighbours and take longer.",
 							&hnsw_ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
 							NULL, NULL);
+	DefineCustomBoolVariable("hnsw.adaptive_search", "Sets whether a search goes on longer where that is needed.",
+							 "hnsw.ef_search is then what searches come to on average: those whose nearest rows stand "
+							 "out from the rest end sooner, others take up to three times as many candidates.",
+							 &hnsw_adaptive_search, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets whether and how a scan goes on when more rows are needed.",
 							 "\"strict_order\" returns rows by distance, \"relaxed_order\" nearly so but finds more; "
 							 "with \"off\" a scan ends after hnsw.ef_search candidates.",

@@ -137,8 +137,10 @@ scan_queue_pool(HnswScan *so)
 	scan_queue_begin(so, search->npool + so->nrunners_up);
 	for (int i = 0; i < search->npool; i++)
 		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
+		{
 			so->queue[so->nqueue++] = search->pool[i];
-	so->allowance = search->nlive;
+			search->pool[i].flags |= CANDIDATE_TAKEN;
+		}
 	if (measured && so->type->distance == NULL)
 	{
 		queue_sort(so);

@@ -1,7 +1,8 @@
 /*
  * scan.c: ORDER BY embedding <-> query.
  *
- * A search of the graph gives the ef best by estimated distance.  Their exact distances are measured as they are needed:
+ * A search of the graph gives the ef best by estimated distance; or, as far as is known how distances grow, first what matters for
+ * the rows of the LIMIT (hnsw.adaptive_search).  Their exact distances are measured as they are needed:
  * the nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of the
  * estimates.  When the executor wants more rows than that, the search goes on where it stood, for twice as many each
  * time; when the graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short
@@ -22,6 +23,7 @@
 
 #include "access/relscan.h"
 #include "am/scan.h"
+#include "distance/distance.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -29,6 +31,12 @@
 #include "utils/snapmgr.h"
 
 #define MAX_RESUME_EF 2000
+/*
+ * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for so many times as many, until
+ * it comes to hnsw.ef_search.
+ */
+#define LEAST_RANK 10
+#define RANK_GROWTH 4
 /* Bytes that a scan may leave to the next one. */
 #define MAX_SPARE_MEMORY (2 * 1024 * 1024)
 
@@ -110,6 +118,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 		so = scan_allocate(scan->indexRelation, state);
 	so->scan = scan;
 	reader_init(&so->pages->reader, scan->indexRelation, state);
+	so->limit = limit_above(scan);
 	rows_begin(so);
 	return so;
 }
@@ -149,10 +158,40 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
+/* The search has gone on: what it has found is queued. */
+static void
+scan_queue_due(HnswScan *so)
+{
+	GraphSearch *search = so->search;
+	int due = Min(search->bound.rank > 0 ? search->bound.rank : so->ef, search->nlive);
+
+	scan_queue_pool(so);
+	so->allowance += due - so->due;
+	so->due = due;
+}
+
+/* How far to search for so many rows; without a bound if that is not known, or if hnsw.ef_search is not more. */
+static GraphBound
+scan_bound(HnswScan *so, int rank)
+{
+	const float *query = so->query_vector;
+	GraphBound bound = {0};
+
+	if (hnsw_adaptive_search && rank < so->ef)
+	{
+		bool product = so->state->spec.metric == CODE_IP;
+		float norm = product ? sqrtf(distance->ip_f32(query, query, so->state->spec.dims)) : 0;
+
+		graph_bound(&so->state->reach, so->ef, rank, norm, &bound);
+	}
+	return bound;
+}
+
 static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
+	GraphBound bound = scan_bound(so, Max(limit_rows(so->limit), LEAST_RANK));
 	int nentries;
 	int top;
 
@@ -163,8 +202,22 @@ first_search(HnswScan *so)
 	if (nentries == 0)
 		return;
 	search->memory_limit = (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
-	graph_search_layer(search, so->query, 0, so->ef, nentries);
-	scan_queue_pool(so);
+	so->due = so->allowance = 0;
+	if (bound.rank > 0)
+		graph_search_within(search, so->query, so->ef, &bound, nentries);
+	else
+		graph_search_layer(search, so->query, 0, so->ef, nentries);
+	scan_queue_due(so);
+}
+
+/* More rows are wanted than a search was for that is bounded by distance. */
+static void
+widen_search(HnswScan *so)
+{
+	GraphBound bound = scan_bound(so, so->search->bound.rank * RANK_GROWTH);
+
+	graph_search_widen(so->search, so->ef, &bound);
+	scan_queue_due(so);
 }
 
 /* Opens the index and reads the query when the first row is asked for. */
@@ -230,6 +283,11 @@ scan_more(HnswScan *so)
 
 	if (so->stage == SCAN_GRAPH)
 	{
+		if (search->bound.rank > 0)
+		{
+			widen_search(so);
+			return true;
+		}
 		if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
 		{
 			so->stage = SCAN_DONE;
@@ -239,7 +297,8 @@ scan_more(HnswScan *so)
 		search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
 		if (graph_search_resume(search, so->ef))
 		{
-			scan_queue_pool(so);
+			so->due = so->allowance = 0;
+			scan_queue_due(so);
 			return true;
 		}
 		if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)

@@ -79,12 +79,14 @@ typedef struct HnswScan
 	CodeQuery *query;        /* against codes */
 	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
 
+	LimitState *limit; /* above the scan, if there is one */
 	ScanStage stage;
 	int ef;
 	/*
-	 * Candidates that may still be turned into results before the search has to go on: as many as its pool held.  What it
-	 * met beyond that competes with them, but is not known to be all there is at its distance.
+	 * The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is not known to be
+	 * all there is at its distance.  `allowance` of them may still be turned into results before the search has to go on.
 	 */
+	int due;
 	int allowance;
 
 	/* candidates in order of estimated distance; those before `next` have been measured */
@@ -116,6 +118,13 @@ typedef struct HnswScan
 	char *vector_copy;
 } HnswScan;
 
+/* limit.c */
+
+/* The LIMIT directly above a scan in the query that is running, if there is one.  It lives as long as the scan. */
+extern LimitState *limit_above(IndexScanDesc scan);
+/* The rows that it asks for, those that it leaves out included; 0 for no limit. */
+extern int limit_rows(const LimitState *limit);
+
 /* rows.c */
 
 /* To be called when a scan starts. */
@@ -145,7 +154,7 @@ extern void scan_queue_reset(HnswScan *so);
 extern void scan_queue_begin(HnswScan *so, int n);
 /* The queue has been filled with candidates that have their bounds: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
-/* Queues the live candidates of the search's pool, and those that just missed it. */
+/* Queues the live candidates of the search's pool that it has not queued before, and those that just missed it. */
 extern void scan_queue_pool(HnswScan *so);
 /* Is there nothing left to be measured? */
 extern bool scan_queue_is_empty(HnswScan *so);

@@ -295,25 +295,6 @@ vacuum_free(HnswVacuum *vacuum)
 	}
 }
 
-/* Remembers how many rows are indexed. */
-static void
-save_tuples(HnswVacuum *vacuum)
-{
-	Buffer buffer = reader_lock_page(vacuum->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	MetaPage *meta = page_meta(BufferGetPage(buffer));
-
-	if (meta->tuples != vacuum->stats->num_index_tuples)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, vacuum->info->index, true);
-		edit_set(&edit, edit_page(&edit, buffer), &meta->tuples, vacuum->stats->num_index_tuples);
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
-	UnlockReleaseBuffer(buffer);
-}
-
 static void
 vacuum_init(HnswVacuum *vacuum)
 {
@@ -351,7 +332,7 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	if (vacuum.dead.count > 0)
 		vacuum_repair(&vacuum);
 	vacuum_free(&vacuum);
-	save_tuples(&vacuum);
+	statistics_update(info->index, stats->num_index_tuples);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	stats->pages_free = stats->pages_deleted;
 	stats->estimated_count = false;

@@ -54,7 +54,7 @@ typedef struct Candidate
 /* Most that graph_search_runners_up() gives. */
 #define GRAPH_MAX_RUNNERS_UP 256
 
-#define CANDIDATE_TAKEN 0x0004 /* discarded, but used by the caller already */
+#define CANDIDATE_TAKEN 0x0004 /* used by the caller already */
 
 /* selected before, together with the others so marked: none of them rejects another */
 #define CANDIDATE_SELECTED 0x0008
@@ -114,8 +114,17 @@ struct GraphStore
 	uint8 *(*selected)(GraphStore *store, NodeId node, int layer);
 };
 
+/* How a pool is bounded by distance: by that of its rank-th nearest, times `reach`.  Distances count from `base`. */
+typedef struct GraphBound
+{
+	int rank; /* 0: it is not */
+	float reach;
+	float base;
+} GraphBound;
+
 /*
- * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.
+ * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.  The
+ * pool may be bounded by distance, too: see graph_search_within().
  * What leaves the pool or never enters it is kept, when `keep` is set, so that the search can go on for more.
  */
 typedef struct GraphSearch
@@ -124,7 +133,8 @@ typedef struct GraphSearch
 	const CodeQuery *query;
 	int layer;
 	int ef;
-	bool keep;         /* keep what is discarded, for graph_search_resume() */
+	GraphBound bound;
+	bool keep;         /* keep what is discarded, for graph_search_widen() and graph_search_resume() */
 	Size memory_limit; /* stop when visited set and candidates are larger; 0 for no limit */
 	int64 visit_limit; /* stop after measuring so many nodes; 0 for no limit */
 
@@ -152,6 +162,17 @@ extern void graph_search_free(GraphSearch *search);
  * holds the ef best found.
  */
 extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries);
+/*
+ * The same on layer 0 for the nearest bound->rank: the pool holds what is within the bound, but at most GRAPH_REACH_MOST * ef
+ * nodes.  `ef` is what the bound was made for.
+ */
+extern void graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const GraphBound *bound,
+								int nentries);
+/*
+ * Goes on with what the pool holds, for more nearest: by another bound; or, if that has no rank, until the ef best are
+ * found.
+ */
+extern void graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound);
 /* Makes the best n of the pool, or fewer if it has not so many, the entries; returns how many. */
 extern int graph_search_keep_entries(GraphSearch *search, int n);
 /* Replaces the entries on a layer by the nodes of their elements one layer lower; returns how many there still are. */
@@ -168,6 +189,30 @@ extern int graph_search_descend(GraphSearch *search, const CodeQuery *query, int
 extern int graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out);
 /* Empties the pool, fills it with the ef best of the discarded and goes on; false when there are none. */
 extern bool graph_search_resume(GraphSearch *search, int ef);
+
+/* reach.c */
+
+/* A pool bounded by distance holds at most so many times the nodes that a search for its ef expands on average. */
+#define GRAPH_REACH_MOST 3
+#define GRAPH_REACH_OCTAVES 3
+
+/* How far searches have to look in a graph. */
+typedef struct GraphReach
+{
+	float octaves[GRAPH_REACH_OCTAVES]; /* log2 of the reach for an ef of 2, 4, 8 times the rank; 0: not known */
+	float norm;                         /* of all vectors, where distances are inner products; else 0 */
+} GraphReach;
+
+/*
+ * Measures reach by searches for random elements, some 20 to 50 ms.  Not known where there are too few elements, nor for inner
+ * products of vectors that differ in length.
+ */
+extern void graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, GraphReach *reach);
+/*
+ * The bound of a pool for the `rank` nearest with which a search expands ef nodes on average; bound->rank is 0 if it is not
+ * known, and where rank is not less than ef.  `norm` is the query's, where distances are inner products.
+ */
+extern void graph_bound(const GraphReach *reach, int ef, int rank, float norm, GraphBound *bound);
 
 /* select.c */
 

@@ -7,8 +7,13 @@
  * batch is measured while the next is on its way from memory.
  *
  * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
+ *
+ * Bounded by distance (reach.c), the pool is trimmed to what is within reach: everything that is left in it is expanded
+ * all the same.  What leaves a pool is never nearer than what stays.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "graph/graph.h"
 #include "graph/order.h"
@@ -30,6 +35,8 @@
 #define LEAST_BREADTH 3
 #define EF_PER_BREADTH 8
 #define GREEDY_LAYERS 2
+/* So few discarded candidates are sorted rather than divided first. */
+#define LITTLE_TO_SORT 32
 /* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
 #define EXPANDED_ON_THE_WAY 8
 
@@ -101,6 +108,61 @@ candidates_shift(Candidate *candidates, int from, int end, int by)
 			candidates[i + by] = candidates[i];
 }
 
+/* The distance of the rank-th nearest live node of the pool, which has so many. */
+static inline float
+search_rank_dist(const GraphSearch *search)
+{
+	int at = search->bound.rank - 1;
+
+	if (unlikely(search->nlive < search->npool))
+	{
+		int left = search->bound.rank;
+
+		for (at = -1; left > 0;)
+			left -= !(search->pool[++at].flags & CANDIDATE_DEAD);
+	}
+	return search->pool[at].dist;
+}
+
+/* Is the pool bounded by distance?  By which one? */
+static inline bool
+search_bound(const GraphSearch *search, float *farthest)
+{
+	const GraphBound *bound = &search->bound;
+	float dist;
+
+	if (bound->rank == 0 || search->nlive < bound->rank)
+		return false;
+	dist = search_rank_dist(search);
+	/* an estimate may be below the base */
+	*farthest = Max(dist, bound->base + bound->reach * (dist - bound->base));
+	return true;
+}
+
+/* Is there a distance from which on nothing enters the pool, as it is bounded or full?  Which one? */
+static inline bool
+search_limit(const GraphSearch *search, float *limit)
+{
+	bool bounded = search_bound(search, limit);
+	float last;
+
+	if (search->nlive < search->ef)
+		return bounded;
+	last = search->pool[search->npool - 1].dist;
+	*limit = bounded ? Min(*limit, last) : last;
+	return true;
+}
+
+/* Discards the last of the pool. */
+static inline void
+search_discard_last(GraphSearch *search)
+{
+	Candidate *last = &search->pool[--search->npool];
+
+	search->nlive -= !(last->flags & CANDIDATE_DEAD);
+	search->discarded[search->ndiscarded++] = *last;
+}
+
 /* Merges candidates into the pool; what is then too much at the end is discarded. */
 static inline void
 search_merge(GraphSearch *search, const Candidate *candidates, int n)
@@ -109,6 +171,7 @@ search_merge(GraphSearch *search, const Candidate *candidates, int n)
 	int order[GRAPH_MAX_LINKS];
 	int rank[GRAPH_MAX_LINKS];
 	int end = search->npool;
+	float farthest;
 
 	candidates_order(candidates, n, order);
 	for (int i = 0; i < n; i++)
@@ -123,12 +186,10 @@ search_merge(GraphSearch *search, const Candidate *candidates, int n)
 	search->npool += n;
 	search->cursor = Min(search->cursor, end);
 	while (search->nlive > search->ef)
-	{
-		Candidate *last = &pool[--search->npool];
-
-		search->nlive -= !(last->flags & CANDIDATE_DEAD);
-		search->discarded[search->ndiscarded++] = *last;
-	}
+		search_discard_last(search);
+	if (search_bound(search, &farthest))
+		while (pool[search->npool - 1].dist > farthest)
+			search_discard_last(search);
 }
 
 /* Offers what a visit has found to the pool. */
@@ -136,8 +197,8 @@ static void
 search_offer(GraphSearch *search, int nfound)
 {
 	Candidate *found = search->found;
-	bool full = search->nlive >= search->ef;
-	float farthest = full ? search->pool[search->npool - 1].dist : 0;
+	float limit = 0;
+	bool limited = search_limit(search, &limit);
 	int nnear = 0;
 
 	search->nvisited += nfound;
@@ -149,7 +210,7 @@ search_offer(GraphSearch *search, int nfound)
 		candidates_reserve(search->discarded, &search->discarded_size, search->ndiscarded + search->npool + nfound);
 	for (int i = 0; i < nfound; i++)
 	{
-		bool near = !full | (found[i].dist < farthest);
+		bool near = !limited | (found[i].dist < limit);
 
 		search->discarded[search->ndiscarded] = found[i];
 		search->ndiscarded += !near;
@@ -238,8 +299,9 @@ search_run(GraphSearch *search)
 	}
 }
 
-void
-graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries)
+/* Searches a layer for about ef nodes from its entries, as has been set up otherwise. */
+static void
+search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries)
 {
 	NodeId *batch = search->batches[0];
 	int nbatch = 0;
@@ -247,7 +309,6 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	Assert(ef > 0 && nentries > 0 && nentries <= GRAPH_MAX_ENTRIES);
 	search->query = query;
 	search->layer = layer;
-	search->ef = ef;
 	search->npool = search->nlive = search->cursor = 0;
 	search->ndiscarded = 0;
 	search->nvisited = 0;
@@ -262,6 +323,22 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 	search->store->fetch(search->store, layer, batch, nbatch);
 	search_offer(search, search->store->visit(search->store, query, layer, batch, nbatch, search->found));
 	search_run(search);
+}
+
+void
+graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries)
+{
+	search->ef = ef;
+	search->bound.rank = 0;
+	search_layer(search, query, layer, ef, nentries);
+}
+
+void
+graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const GraphBound *bound, int nentries)
+{
+	search->ef = GRAPH_REACH_MOST * ef;
+	search->bound = *bound;
+	search_layer(search, query, 0, ef, nentries);
 }
 
 int
@@ -300,11 +377,10 @@ descent_breadth(int ef, int layer, int top)
 int
 graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int ef, int *top)
 {
-	int n = 1;
+	int n;
 
 	search->entries[0] = search->store->entry(search->store, top);
-	if (search->entries[0] == NODE_NONE)
-		return 0;
+	n = search->entries[0] != NODE_NONE;
 	for (int above = *top; n > 0 && above > layer; above--)
 	{
 		int breadth = descent_breadth(ef, above, *top);
@@ -315,6 +391,8 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 			n = graph_search_keep_entries(search, breadth);
 		n = graph_search_down(search, above, n);
 	}
+	if (n == 0)
+		search->npool = search->nlive = search->ndiscarded = search->bound.rank = 0; /* nothing to go on with */
 	return n;
 }
 
@@ -376,6 +454,95 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* Orders candidates such that the last `wanted` are the nearest, farthest first; the others are in no order. */
+static void
+order_nearest(Candidate *candidates, int n, int wanted)
+{
+	int from = 0;
+	int end = n;
+	int border = n - wanted;
+
+	/* Hoare's selection, as long as there is much more to be divided than is wanted */
+	while (end - from > 2 * wanted + LITTLE_TO_SORT)
+	{
+		float pivot = candidates[from + (end - from) / 2].dist;
+		int i = from;
+		int j = end - 1;
+
+		while (i <= j)
+		{
+			while (candidates[i].dist > pivot)
+				i++;
+			while (candidates[j].dist < pivot)
+				j--;
+			if (i <= j)
+			{
+				Candidate swap = candidates[i];
+
+				candidates[i++] = candidates[j];
+				candidates[j--] = swap;
+			}
+		}
+		/* [from, j] are no nearer than the pivot, [i, end) no farther, and what is between is at its distance */
+		if (border >= i)
+			from = i;
+		else if (border <= j)
+			end = j + 1;
+		else
+			break;
+	}
+	sort_descending(candidates + from, n - from);
+}
+
+/* Adds the nearest of what was discarded to the end of the pool until it has so many live nodes. */
+static void
+search_refill(GraphSearch *search, int nlive)
+{
+	while (search->nlive < nlive && search->ndiscarded > 0)
+	{
+		int wanted = Min(nlive - search->nlive, search->ndiscarded);
+
+		search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + wanted);
+		order_nearest(search->discarded, search->ndiscarded, wanted);
+		for (int i = 0; i < wanted; i++)
+		{
+			Candidate *nearest = &search->discarded[--search->ndiscarded];
+
+			Assert(search->npool == 0 || search->pool[search->npool - 1].dist <= nearest->dist);
+			search->pool[search->npool++] = *nearest;
+			search->nlive += !(nearest->flags & CANDIDATE_DEAD);
+		}
+	}
+}
+
+/* How many live candidates have been discarded that are nearer than a distance. */
+static int
+discarded_within(const GraphSearch *search, float bound)
+{
+	int n = 0;
+
+	for (int i = 0; i < search->ndiscarded; i++)
+		n += (search->discarded[i].dist < bound) & !(search->discarded[i].flags & CANDIDATE_DEAD);
+	return n;
+}
+
+void
+graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound)
+{
+	float farthest;
+
+	Assert(search->keep);
+	/* what is in the pool has been found, be it more than ef */
+	search->ef = Max(bound->rank > 0 ? GRAPH_REACH_MOST * ef : ef, search->nlive);
+	search->bound = *bound;
+	search_refill(search, bound->rank > 0 ? bound->rank : search->ef);
+	if (search_bound(search, &farthest))
+		search_refill(search, Min(search->ef, search->nlive + discarded_within(search, farthest)));
+	search->cursor = 0;
+	if (!search->limited)
+		search_run(search);
+}
+
 /*
  * The pool's candidates have been returned to whoever asks for more, so they leave the pool for good; visited keeps them
  * from coming back.
@@ -386,19 +553,10 @@ graph_search_resume(GraphSearch *search, int ef)
 	Assert(search->keep);
 	search->npool = search->nlive = search->cursor = 0;
 	search->ef = ef;
+	search->bound.rank = 0;
 	if (search->ndiscarded == 0)
 		return false;
-
-	sort_descending(search->discarded, search->ndiscarded);
-	while (search->ndiscarded > 0 && search->nlive < ef)
-	{
-		Candidate *nearest = &search->discarded[--search->ndiscarded];
-
-		search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + 1);
-		search->pool[search->npool++] = *nearest;
-		if (!(nearest->flags & CANDIDATE_DEAD))
-			search->nlive++;
-	}
+	search_refill(search, ef);
 	if (!search->limited)
 		search_run(search);
 	return true;

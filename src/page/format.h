@@ -153,7 +153,8 @@ typedef struct MetaPage
 	BlockNumber vector_block; /* where the vector stream goes on */
 	BlockNumber vector_end;   /* the first block behind the extent it is in */
 	uint32 vector_offset;
-	double tuples; /* rows indexed when built or last vacuumed */
+	double tuples;    /* rows indexed when built or last vacuumed */
+	GraphReach reach; /* as measured then */
 } MetaPage;
 
 StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail), "the meta page fits its page");

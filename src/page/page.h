@@ -57,6 +57,8 @@ typedef struct IndexState
 	MemoryContext cxt;
 	uint64 last_used;
 	struct IndexState *next_retired;
+	double tuples; /* these two as the meta page had them when the index was last opened */
+	GraphReach reach;
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
@@ -89,6 +91,8 @@ typedef struct IndexShape
  * code_params_size() bytes.
  */
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
+/* Writes to the meta page how far searches have to look, and how many rows there are. */
+extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */

@@ -216,6 +216,9 @@ read_entry(Relation index, IndexState *state, NodeId *entry)
 	meta = page_meta(BufferGetPage(buffer));
 	same = meta->uid == state->uid && meta->magic == HNSWC_MAGIC;
 	*entry = *(volatile NodeId *) &meta->entry;
+	/* of a change that is being made some words may be old and others new: that does no harm */
+	state->tuples = meta->tuples;
+	state->reach = meta->reach;
 	reader_unpin(&reader, buffer);
 	return same;
 }
@@ -354,6 +357,29 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->vector_block = meta->vector_end = 0;
 	meta->vector_offset = 0;
 	meta->tuples = 0;
+	memset(&meta->reach, 0, sizeof(meta->reach));
+}
+
+void
+index_set_statistics(Relation index, const GraphReach *reach, double tuples)
+{
+	Buffer buffer = ReadBuffer(index, HNSWC_META_BLOCK);
+	MetaPage *meta = page_meta(BufferGetPage(buffer));
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (meta->tuples != tuples || memcmp(&meta->reach, reach, sizeof(*reach)) != 0)
+	{
+		PageEdit edit;
+		int page;
+
+		edit_init(&edit, index, true);
+		page = edit_page(&edit, buffer);
+		edit_set(&edit, page, &meta->tuples, tuples);
+		edit_write(&edit, page, &meta->reach, reach, sizeof(*reach));
+		edit_commit(&edit);
+		edit_free(&edit);
+	}
+	UnlockReleaseBuffer(buffer);
 }
 
 void

@@ -31,6 +31,8 @@ DROP TABLE t;
 SHOW hnsw.ef_search;
 SET hnsw.ef_search = 0;
 SET hnsw.ef_search = 1001;
+SHOW hnsw.adaptive_search;
+SET hnsw.adaptive_search = 2;
 SHOW hnsw.iterative_scan;
 SET hnsw.iterative_scan = on;
 SHOW hnsw.max_scan_tuples;
