@@ -94,7 +94,9 @@ extern IndexBulkDeleteResult *hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDel
 extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
 /* statistics.c */
-/* To be called when the index has so many rows. */
+/* How far searches have to look among so many rows: as it was measured before, unless too much has changed. */
+extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
+/* The same, and writes it to the index. */
 extern void statistics_update(Relation index, double tuples);
 
 /* cost.c */

@@ -91,6 +91,7 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BuildSample *sample;
 	ArenaPlan plan;
+	GraphReach reach;
 	int nworkers;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
@@ -101,9 +102,12 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	build_sample_free(sample);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOAD);
 	nworkers = build_workers(heap, index, info);
-	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result))
+	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result, &reach))
+	{
 		build_serial(heap, index, info, &plan, result);
-	statistics_update(index, result->index_tuples);
+		statistics_measure(index, result->index_tuples, &reach);
+	}
+	index_set_statistics(index, &reach, result->index_tuples);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

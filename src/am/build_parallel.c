@@ -3,7 +3,8 @@
  *
  * The leader takes part like a worker.  All insert into one arena in a DSA area, reading the table by one parallel scan;
  * when the last is done the leader writes the arena to the file.  Then all log the pages, a piece at a time: with long
- * vectors that is the better part of what is not building the graph.
+ * vectors that is the better part of what is not building the graph.  Before it joins them the leader measures what
+ * searches need, which only reads; it is written when all is logged.
  *
  * The segment holds: BuildShared, the parallel table scan, the arena's ArenaShared, the DSA area's control, the query
  * text, and each worker's WAL and buffer usage.
@@ -170,9 +171,9 @@ log_share(Relation index, BuildShared *shared)
 	}
 }
 
-/* The leader's part when it has written all pages: lets the workers go on, and logs with them. */
+/* The leader has written all pages: the workers begin to log them. */
 static void
-log_written(Relation index, BuildShared *shared)
+let_log(Relation index, BuildShared *shared)
 {
 	BlockNumber end = RelationNeedsWAL(index) ? RelationGetNumberOfBlocks(index) : 0;
 
@@ -180,7 +181,6 @@ log_written(Relation index, BuildShared *shared)
 	shared->log_end = end;
 	SpinLockRelease(&shared->mutex);
 	ConditionVariableBroadcast(&shared->written_cv);
-	log_share(index, shared);
 }
 
 /* A worker's part. */
@@ -304,7 +304,7 @@ leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info
 
 bool
 build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan,
-			   IndexBuildResult *result)
+			   IndexBuildResult *result, GraphReach *reach)
 {
 	BuildLeader leader = {0};
 	BuildRows *rows;
@@ -321,7 +321,9 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, con
 	result->index_tuples = pg_atomic_read_u64(&leader.arena->tuples);
 	info->ii_BrokenHotChain |= leader.shared->broken_hot_chain;
 	build_rows_finish(rows);
-	log_written(index, leader.shared);
+	let_log(index, leader.shared);
+	statistics_measure(index, result->index_tuples, reach);
+	log_share(index, leader.shared);
 	WaitForParallelWorkersToFinish(leader.pcxt);
 	for (int i = 0; i < leader.pcxt->nworkers_launched; i++)
 		InstrAccumParallelQuery(&leader.buffer_usage[i], &leader.wal_usage[i]);

@@ -11,8 +11,11 @@
 #include "am/am.h"
 #include "utils/memutils.h"
 
-/* Reach is measured again when the number of rows has changed by this share of it. */
-#define CHANGED_SHARE 0.125
+/*
+ * Reach is measured again when the number of rows has changed by this share of it: it changes slowly, and what is measured
+ * differs from time to time.
+ */
+#define CHANGED_SHARE 0.5
 
 /*
  * A search can go by distance where estimates tell how near a node is, and not just that it is near.  Their error falls with the
@@ -35,22 +38,31 @@ reach_is_measurable(const IndexState *state)
 }
 
 void
-statistics_update(Relation index, double tuples)
+statistics_measure(Relation index, double tuples, GraphReach *reach)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
-	GraphReach reach = state->reach;
 
+	*reach = state->reach;
 	if (!reach_is_measurable(state))
-		memset(&reach, 0, sizeof(reach));
-	else if (!(reach.octaves[0] > 0) || fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples)
+		memset(reach, 0, sizeof(*reach));
+	else if (!(reach->octaves[0] > 0) || fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples)
 	{
 		MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw statistics", ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(cxt);
+		PageStore *pages = page_store_open(index, state, true);
 
-		graph_reach_measure(&page_store_open(index, state, true)->store, state->spec.dims, state->spec.metric, &reach);
+		graph_reach_measure(&pages->store, state->spec.dims, state->spec.metric, tuples, reach);
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(cxt);
 	}
+}
+
+void
+statistics_update(Relation index, double tuples)
+{
+	GraphReach reach;
+
+	statistics_measure(index, tuples, &reach);
 	index_set_statistics(index, &reach, tuples);
 }

@@ -204,10 +204,10 @@ typedef struct GraphReach
 } GraphReach;
 
 /*
- * Measures reach by searches for random elements, some 20 to 50 ms.  Not known where there are too few elements, nor for inner
+ * Measures reach by searches for random elements of a graph that has about so many.  Not known where there are too few elements, nor for inner
  * products of vectors that differ in length.
  */
-extern void graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, GraphReach *reach);
+extern void graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double elements, GraphReach *reach);
 /*
  * The bound of a pool for the `rank` nearest with which a search expands ef nodes on average; bound->rank is 0 if it is not
  * known, and where rank is not less than ef.  `norm` is the query's, where distances are inner products.

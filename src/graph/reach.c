@@ -19,9 +19,15 @@
 #include "graph/memory.h"
 #include "miscadmin.h"
 
-/* Searches that are made to measure, and how often a walk may fail to give one. */
-#define SAMPLES 64
-#define TRIES (2 * SAMPLES)
+/*
+ * Searches that are made to measure: one for so many elements, within limits.  What 64 searches come to is off by a tenth, 512
+ * by a thirtieth.  One takes about as long as ten inserts.
+ */
+#define ELEMENTS_PER_SAMPLE 400
+#define LEAST_SAMPLES 64
+#define MOST_SAMPLES 512
+/* How often a walk may fail to give one, of so many. */
+#define TRIES 2
 /* Steps of a random walk on each layer. */
 #define WALK_STEPS 8
 #define REACH_RANK 10
@@ -187,8 +193,9 @@ reach_for(const ReachMeasure *measure, int ef, float least)
 }
 
 void
-graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, GraphReach *reach)
+graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double elements, GraphReach *reach)
 {
+	int wanted = (int) Max(LEAST_SAMPLES, Min(MOST_SAMPLES, elements / ELEMENTS_PER_SAMPLE));
 	ReachMeasure measure = {.store = store, .dims = dims, .metric = metric};
 	float least = 0;
 
@@ -196,14 +203,14 @@ graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, GraphReach *
 	measure.query_memory = palloc_on_line(code_query_size(store->coder));
 	measure.scratch = palloc_on_line(Max(coder_scratch_size(store->coder), coder_scratch_size(store->select_coder)));
 	measure.vector = palloc_on_line(dims * sizeof(float));
-	measure.samples = palloc(SAMPLES * sizeof(ReachSample));
-	for (int i = 0; i < TRIES && measure.nsamples < SAMPLES; i++)
+	measure.samples = palloc(wanted * sizeof(ReachSample));
+	for (int i = 0; i < TRIES * wanted && measure.nsamples < wanted; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		take_sample(&measure);
 	}
 	memset(reach, 0, sizeof(*reach));
-	if (measure.nsamples < SAMPLES)
+	if (measure.nsamples < wanted)
 		return;
 	if (metric == CODE_IP)
 	{
