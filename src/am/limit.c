@@ -1,10 +1,10 @@
 /*
  * limit.c: how many rows the query above a scan asks for.
  *
- * The access method is not told of a LIMIT, but a search does better when it knows how many nearest rows matter.  So the
- * query that is running is remembered, and its plan looked through for a LIMIT directly above the scan.  The rows that a
- * filter of the scan drops come on top of what a LIMIT says, and there may be none or one that is not found: the number is a hint of where
- * to begin, and a scan goes on for as many rows as it is asked for.
+ * The access method is not told of a LIMIT, but a search does better when it knows how many nearest rows matter.  So
+ * the query that is running is remembered, and its plan looked through for a LIMIT directly above the scan.  The rows
+ * that a filter of the scan drops come on top of what a LIMIT says, and there may be none or one that is not found:
+ * the number is a hint of where to begin, and a scan goes on for as many rows as it is asked for.
  */
 #include "postgres.h"
 

@@ -1,12 +1,12 @@
 /*
  * scan.c: ORDER BY embedding <-> query.
  *
- * A search of the graph gives the ef best by estimated distance; or, as far as is known how distances grow, first what matters for
- * the rows of the LIMIT (hnsw.adaptive_search).  Their exact distances are measured as they are needed:
- * the nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of the
- * estimates.  When the executor wants more rows than that, the search goes on where it stood, for twice as many each
- * time; when the graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short
- * of rows only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ * A search of the graph gives the ef best by estimated distance; or first what matters for the rows of the LIMIT, where
+ * it is known how far to look (hnsw.adaptive_search).  Their exact distances are measured as they are needed: the
+ * nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of the estimates.
+ * When the executor wants more rows than that, the search goes on where it stood, for twice as many each time; when
+ * the graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows
+ * only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
  *
  * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
  * is kept back and returned last, when there is nothing else, rather than lost.
@@ -32,8 +32,8 @@
 
 #define MAX_RESUME_EF 2000
 /*
- * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for so many times as many, until
- * it comes to hnsw.ef_search.
+ * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for so many times as many,
+ * until it comes to hnsw.ef_search.
  */
 #define LEAST_RANK 10
 #define RANK_GROWTH 4

@@ -83,8 +83,9 @@ typedef struct HnswScan
 	ScanStage stage;
 	int ef;
 	/*
-	 * The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is not known to be
-	 * all there is at its distance.  `allowance` of them may still be turned into results before the search has to go on.
+	 * The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is not
+	 * known to be all there is at its distance.  `allowance` of them may still be turned into results before the
+	 * search has to go on.
 	 */
 	int due;
 	int allowance;

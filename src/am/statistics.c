@@ -12,15 +12,15 @@
 #include "utils/memutils.h"
 
 /*
- * Reach is measured again when the number of rows has changed by this share of it: it changes slowly, and what is measured
- * differs from time to time.
+ * Reach is measured again when the number of rows has changed by this share of it: it changes slowly, and what is
+ * measured differs from time to time.
  */
 #define CHANGED_SHARE 0.5
 
 /*
- * A search can go by distance where estimates tell how near a node is, and not just that it is near.  Their error falls with the
- * square root of the dimensions and with every bit: measured, one bit is too coarse for 32 and 128 dimensions, and good from 384
- * on; two are too coarse for 32, and good for 128.
+ * A search can go by distance where estimates tell how near a node is, and not just that it is near.  Their error
+ * falls with the square root of the dimensions and with every bit: measured, one bit is too coarse for 32 and 128
+ * dimensions, and good from 384 on; two are too coarse for 32, and good for 128.
  */
 #define COARSEST 32
 

@@ -123,9 +123,8 @@ typedef struct GraphBound
 } GraphBound;
 
 /*
- * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.  The
- * pool may be bounded by distance, too: see graph_search_within().
- * What leaves the pool or never enters it is kept, when `keep` is set, so that the search can go on for more.
+ * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.
+ * The pool may be bounded by distance, too: see graph_search_within().  What leaves the pool or never enters it is kept, when `keep` is set, so that the search can go on for more.
  */
 typedef struct GraphSearch
 {
@@ -163,8 +162,8 @@ extern void graph_search_free(GraphSearch *search);
  */
 extern void graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int nentries);
 /*
- * The same on layer 0 for the nearest bound->rank: the pool holds what is within the bound, but at most GRAPH_REACH_MOST * ef
- * nodes.  `ef` is what the bound was made for.
+ * The same on layer 0 for the nearest bound->rank: the pool holds what is within the bound, but at most
+ * GRAPH_REACH_MOST * ef nodes.  `ef` is what the bound was made for.
  */
 extern void graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const GraphBound *bound,
 								int nentries);
@@ -204,13 +203,13 @@ typedef struct GraphReach
 } GraphReach;
 
 /*
- * Measures reach by searches for random elements of a graph that has about so many.  Not known where there are too few elements, nor for inner
- * products of vectors that differ in length.
+ * Measures reach by searches for random elements of a graph that has about so many.  Not known where there are too few,
+ * nor for inner products of vectors that differ in length.
  */
 extern void graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double elements, GraphReach *reach);
 /*
- * The bound of a pool for the `rank` nearest with which a search expands ef nodes on average; bound->rank is 0 if it is not
- * known, and where rank is not less than ef.  `norm` is the query's, where distances are inner products.
+ * The bound of a pool for the `rank` nearest with which a search expands ef nodes on average; bound->rank is 0 if it is
+ * not known, and where rank is not less than ef.  `norm` is the query's, where distances are inner products.
  */
 extern void graph_bound(const GraphReach *reach, int ef, int rank, float norm, GraphBound *bound);
 

@@ -1,5 +1,5 @@
-# hnsw.adaptive_search: searches that go by distance find more than those of a fixed size, for the same work on average; and return the
-# same rows otherwise.
+# hnsw.adaptive_search: searches that go by distance find more than those of a fixed size, for the same work on average;
+# and return the same rows otherwise.
 use strict;
 use warnings;
 use FindBin;
