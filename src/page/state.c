@@ -6,8 +6,9 @@
  * compares it, so that neither a rebuild in the same file nor a reused file number goes unnoticed.  The cache drops
  * entries only at the end of a transaction, when no scan can be using them.
  *
- * Locks: the share lock on the meta page while its constants are read; the uid and the entry point are read with a pin
- * alone (with the share lock during recovery), being aligned words.
+ * Locks: the share lock on the meta page while its constants are read; the uid, the entry point and the statistics are
+ * read with a pin alone (with the share lock during recovery), being aligned words.  The exclusive lock while the
+ * statistics are written.
  */
 #include "postgres.h"
 
