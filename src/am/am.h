@@ -5,10 +5,10 @@
  * options.c   reloptions and settings
  * element.c   from a Datum to what the engine indexes
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
- * scan.c      ORDER BY             vacuum.c   removal, repair, statistics
+ * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          plan.c     what a plan need not compute
- * limit.c     how many rows a scan is for           statistics.c  what an index knows of its rows
- * validate.c  operator classes
+ * validate.c  operator classes     limit.c    how many rows a scan is for
+ * statistics.c  what an index knows of its rows
  */
 #ifndef HNSWC_AM_H
 #define HNSWC_AM_H
@@ -96,8 +96,6 @@ extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulk
 /* statistics.c */
 /* How far searches have to look among so many rows: as it was measured before, unless too much has changed. */
 extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
-/* The same, and writes it to the index. */
-extern void statistics_update(Relation index, double tuples);
 
 /* cost.c */
 extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost,

@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "am/scan.h"
 #include "compat.h"
 #include "executor/execdesc.h"
@@ -77,7 +75,8 @@ limit_rows(const LimitState *limit)
 {
 	if (limit == NULL || limit->noCount)
 		return 0;
-	return (int) Min(limit->count + limit->offset, INT_MAX);
+	/* the two together may be more than any integer; beyond the greatest ef it does not matter */
+	return (int) (Min(limit->count, HNSWC_MAX_EF_SEARCH) + Min(limit->offset, HNSWC_MAX_EF_SEARCH));
 }
 
 void

@@ -123,7 +123,7 @@ typedef struct HnswScan
 
 /* The LIMIT directly above a scan in the query that is running, if there is one.  It lives as long as the scan. */
 extern LimitState *limit_above(IndexScanDesc scan);
-/* The rows that it asks for, those that it leaves out included; 0 for no limit. */
+/* The rows that it asks for, those that it leaves out included; 0 for no limit.  Only right up to HNSWC_MAX_EF_SEARCH. */
 extern int limit_rows(const LimitState *limit);
 
 /* rows.c */

@@ -57,12 +57,3 @@ statistics_measure(Relation index, double tuples, GraphReach *reach)
 		MemoryContextDelete(cxt);
 	}
 }
-
-void
-statistics_update(Relation index, double tuples)
-{
-	GraphReach reach;
-
-	statistics_measure(index, tuples, &reach);
-	index_set_statistics(index, &reach, tuples);
-}

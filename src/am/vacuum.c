@@ -324,6 +324,7 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswVacuum vacuum = {info, stats, callback, callback_state};
+	GraphReach reach;
 
 	stats->num_index_tuples = 0;
 	stats->pages_deleted = 0;
@@ -332,7 +333,8 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	if (vacuum.dead.count > 0)
 		vacuum_repair(&vacuum);
 	vacuum_free(&vacuum);
-	statistics_update(info->index, stats->num_index_tuples);
+	statistics_measure(info->index, stats->num_index_tuples, &reach);
+	index_set_statistics(info->index, &reach, stats->num_index_tuples);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	stats->pages_free = stats->pages_deleted;
 	stats->estimated_count = false;

@@ -550,14 +550,11 @@ graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound)
 bool
 graph_search_resume(GraphSearch *search, int ef)
 {
-	Assert(search->keep);
+	const GraphBound unbounded = {0};
+
 	search->npool = search->nlive = search->cursor = 0;
-	search->ef = ef;
-	search->bound.rank = 0;
 	if (search->ndiscarded == 0)
 		return false;
-	search_refill(search, ef);
-	if (!search->limited)
-		search_run(search);
+	graph_search_widen(search, ef, &unbounded);
 	return true;
 }
