@@ -76,7 +76,8 @@ static void
 define_settings(void)
 {
 	DefineCustomIntVariable("hnsw.ef_search", "Sets the number of candidates a search keeps.",
-							"More candidates find more of the true nearest neighbours and take longer.",
+							"More candidates find more of the true nearest neighbours and take longer. "
+							"A LIMIT of more rows counts instead.",
 							&hnsw_ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
 							NULL, NULL);
 	DefineCustomBoolVariable("hnsw.adaptive_search", "Sets whether a search goes on longer where that is needed.",

@@ -2,11 +2,12 @@
  * scan.c: ORDER BY embedding <-> query.
  *
  * A search of the graph gives the ef best by estimated distance; or first what matters for the rows of the LIMIT, where
- * it is known how far to look (hnsw.adaptive_search).  Their exact distances are measured as they are needed: the
- * nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of the estimates.
- * When the executor wants more rows than that, the search goes on where it stood, for twice as many each time; when
- * the graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows
- * only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ * it is known how far to look (hnsw.adaptive_search).  ef is hnsw.ef_search or, if that is more, the LIMIT.  The exact
+ * distances of what it found are measured as they are needed: the nearest measured row is returned as soon as no
+ * candidate left can be nearer, by the lower bounds of the estimates.  When the executor wants more rows than that, the
+ * search goes on where it stood, for twice as many each time; when the graph is exhausted, the elements that it did not
+ * reach are swept up.  So a query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or
+ * hnsw.max_scan_tuples says so.
  *
  * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
  * is kept back and returned last, when there is nothing else, rather than lost.
@@ -187,6 +188,20 @@ scan_bound(HnswScan *so, int rank)
 	return bound;
 }
 
+/*
+ * How many candidates a search is for: all rows of a LIMIT, since going on for them takes up to twice as long, and finds
+ * less.  But a scan that may not go on ends after hnsw.ef_search, and one that may visit so many nodes only after these.
+ */
+static int
+scan_ef(const HnswScan *so)
+{
+	int rows = Min(limit_rows(so->limit), HNSWC_MAX_EF_SEARCH);
+
+	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
+		return hnsw_ef_search;
+	return Max(hnsw_ef_search, Min(rows, hnsw_max_scan_tuples / GRAPH_CAPACITY(so->state->m, 0)));
+}
+
 static void
 first_search(HnswScan *so)
 {
@@ -246,7 +261,7 @@ scan_start(IndexScanDesc scan)
 	if (so == NULL)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
-	so->ef = hnsw_ef_search;
+	so->ef = scan_ef(so);
 	so->allowance = INT_MAX;
 	so->last_dist = -get_float4_infinity();
 	query = scan->orderByData[0].sk_argument;

@@ -121,6 +121,27 @@ my $in_function = $node->safe_psql('postgres', q{
 my ($plain) = effort('<->', 'on', 80, 40);
 is($in_function, $plain, 'LIMIT 40 in a function');
 
+# A LIMIT of more rows than hnsw.ef_search: a search for all of them at once.
+$node->safe_psql('postgres', q{SELECT set_truth('<->', 100)});
+my ($recall, $hits) = effort('<->', 'on', 100, 100);
+foreach my $ef (1, 40, 99)
+{
+	my ($small_recall, $small_hits) = effort('<->', 'on', $ef, 100);
+	is($small_recall, $recall, "LIMIT 100, ef_search $ef: recall as with 100");
+	cmp_ok(abs($small_hits - $hits), '<', 0.01 * $hits, "LIMIT 100, ef_search $ef: $small_hits looks, with 100 $hits");
+}
+# But not where it is to stop after hnsw.ef_search, or after so many nodes.
+foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 99])
+{
+	my ($setting, $most) = @$_;
+	cmp_ok($node->safe_psql('postgres', qq{
+		SET enable_seqscan = off;
+		SET hnsw.ef_search = 20;
+		SET hnsw.$setting;
+		SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> mixed_vector(-1) LIMIT 100) f
+	}), '<=', $most, "LIMIT 100 with $setting");
+}
+
 # Rows that are gone but not vacuumed are passed over.
 $node->safe_psql('postgres', 'DELETE FROM t WHERE id % 4 > 0');
 is($node->safe_psql('postgres', q{
