@@ -50,5 +50,5 @@ _PG_init(void)
 	options_init();
 	index_state_init();
 	plan_init();
-	limit_init();
+	running_init();
 }

@@ -7,7 +7,7 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          plan.c     what a plan need not compute
- * validate.c  operator classes     limit.c    how many rows a scan is for
+ * validate.c  operator classes     running.c  the query of a scan, cutoff.c  its filter
  * statistics.c  what an index knows of its rows
  */
 #ifndef HNSWC_AM_H
@@ -105,8 +105,8 @@ extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_cou
 /* plan.c */
 extern void plan_init(void);
 
-/* limit.c */
-extern void limit_init(void);
+/* running.c */
+extern void running_init(void);
 
 /* validate.c */
 extern bool hnswvalidate(Oid opclassoid);

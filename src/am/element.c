@@ -139,12 +139,14 @@ sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
 #define VECTOR_ELEMENT(distance_metric) \
 	{ \
 		.id = ELEMENT_VECTOR, .metric = (distance_metric), .type_name = "vector", .max_dims = VECTOR_MAX_DIM, \
+		.is_squared = (distance_metric) == CODE_L2, \
 		.dims = vector_element_dims, .elements = vector_element_floats \
 	}
 #define HALFVEC_ELEMENT(distance_metric) \
 	{ \
 		.id = ELEMENT_HALFVEC, .metric = (distance_metric), .type_name = "halfvec", .max_dims = HALFVEC_MAX_DIM, \
-		.is_half = true, .dims = halfvec_element_dims, .elements = halfvec_element_floats \
+		.is_half = true, .is_squared = (distance_metric) == CODE_L2, \
+		.dims = halfvec_element_dims, .elements = halfvec_element_floats \
 	}
 #define BIT_ELEMENT(distance_metric) \
 	{ \
@@ -153,10 +155,10 @@ sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
 	}
 
 /* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
-#define SPARSEVEC_ELEMENT(sketch_metric, exact) \
+#define SPARSEVEC_ELEMENT(sketch_metric, exact, squared) \
 	{ \
 		.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", \
-		.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), \
+		.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), .is_squared = (squared), \
 		.dims = sparsevec_element_dims, .elements = sparsevec_element_floats \
 	}
 
@@ -178,10 +180,10 @@ ELEMENT_SUPPORT(hnsw_halfvec_l2_support, HALFVEC_ELEMENT(CODE_L2))
 ELEMENT_SUPPORT(hnsw_halfvec_ip_support, HALFVEC_ELEMENT(CODE_IP))
 ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, HALFVEC_ELEMENT(CODE_COSINE))
 ELEMENT_SUPPORT(hnsw_halfvec_l1_support, HALFVEC_ELEMENT(CODE_L1))
-ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element))
-ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element))
-ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element))
-ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element))
+ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element, true))
+ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element, false))
+ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element, false))
+ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element, false))
 ELEMENT_SUPPORT(hnsw_bit_hamming_support, BIT_ELEMENT(CODE_HAMMING))
 ELEMENT_SUPPORT(hnsw_bit_jaccard_support, BIT_ELEMENT(CODE_JACCARD))
 /* clang-format on */

@@ -26,7 +26,8 @@ typedef struct ElementType
 	CodeMetric metric;
 	const char *type_name; /* "vector" */
 	int max_dims;
-	bool is_half; /* its elements are halves */
+	bool is_half;    /* its elements are halves */
+	bool is_squared; /* what rows are ordered by is the square of what the operator returns */
 	/*
 	 * Types with too many dimensions to keep: the index has a sketch of so many dimensions instead, which `elements` gives
 	 * and `metric` is about, and rows are re-ranked from the table by `distance`.  0 and NULL for all others.

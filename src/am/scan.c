@@ -108,6 +108,7 @@ static HnswScan *
 scan_create(IndexScanDesc scan, IndexState *state)
 {
 	HnswScan *so = state->spare_scan;
+	ScanNodes nodes = running_nodes(scan);
 
 	if (so != NULL)
 	{
@@ -119,7 +120,8 @@ scan_create(IndexScanDesc scan, IndexState *state)
 		so = scan_allocate(scan->indexRelation, state);
 	so->scan = scan;
 	reader_init(&so->pages->reader, scan->indexRelation, state);
-	so->limit = limit_above(scan);
+	so->limit = nodes.limit;
+	so->cutoff = cutoff_find(nodes.scan);
 	rows_begin(so);
 	return so;
 }
@@ -264,6 +266,7 @@ scan_start(IndexScanDesc scan)
 	so->ef = scan_ef(so);
 	so->allowance = INT_MAX;
 	so->last_dist = -get_float4_infinity();
+	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;
 	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
 					element_read(so->type, state->spec.dims, query, so->query_vector);
@@ -402,6 +405,28 @@ scan_return(HnswScan *so, ScanResult *result)
 	pfree(result);
 }
 
+/* Is no row so far away one that passes the query's filter? */
+static bool
+scan_is_cut_off(HnswScan *so, float dist)
+{
+	if (so->cutoff == NULL || so->stage >= SCAN_STRAGGLERS || !so->has_query)
+		return false;
+	/* not before there is a row for which the executor would want to know, too */
+	if (isnan(so->cutoff_dist))
+		so->cutoff_dist = cutoff_dist(so);
+	return dist > so->cutoff_dist;
+}
+
+/* Ends a scan but for the rows that were found too late. */
+static void
+scan_cut_off(HnswScan *so)
+{
+	scan_queue_reset(so);
+	pairingheap_reset(so->measured);
+	so->allowance = INT_MAX;
+	so->stage = SCAN_STRAGGLERS;
+}
+
 bool
 hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 {
@@ -427,7 +452,9 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 		}
 		CHECK_FOR_INTERRUPTS();
 		result = scan_next_result(so);
-		if (result != NULL)
+		if (result != NULL && scan_is_cut_off(so, result->dist))
+			scan_cut_off(so);
+		else if (result != NULL)
 			scan_return(so, result);
 		else if (!scan_more(so))
 			return false;

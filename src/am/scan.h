@@ -11,6 +11,7 @@
 #include "am/element.h"
 #include "executor/executor.h"
 #include "lib/pairingheap.h"
+#include "nodes/execnodes.h"
 
 /* Where the next candidates come from when the queue is empty. */
 typedef enum ScanStage
@@ -60,6 +61,9 @@ typedef struct RowHints
 	uint32 nreturned;
 } RowHints;
 
+/* See cutoff.c. */
+typedef struct Cutoff Cutoff;
+
 typedef struct HnswScan
 {
 	IndexScanDesc scan;
@@ -79,7 +83,9 @@ typedef struct HnswScan
 	CodeQuery *query;        /* against codes */
 	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
 
-	LimitState *limit; /* above the scan, if there is one */
+	LimitState *limit;  /* above the scan, if there is one */
+	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
+	double cutoff_dist; /* so much; NAN: not known yet */
 	ScanStage stage;
 	int ef;
 	/*
@@ -119,12 +125,26 @@ typedef struct HnswScan
 	char *vector_copy;
 } HnswScan;
 
-/* limit.c */
+/* running.c */
 
-/* The LIMIT directly above a scan in the query that is running, if there is one.  It lives as long as the scan. */
-extern LimitState *limit_above(IndexScanDesc scan);
+/* The nodes of the plan that is running: a scan's own and a LIMIT directly above it; NULL if not found.  They live as long
+ * as the scan. */
+typedef struct ScanNodes
+{
+	IndexScanState *scan;
+	LimitState *limit;
+} ScanNodes;
+
+extern ScanNodes running_nodes(IndexScanDesc scan);
 /* The rows that it asks for, those that it leaves out included; 0 for no limit.  Only right up to HNSWC_MAX_EF_SEARCH. */
 extern int limit_rows(const LimitState *limit);
+
+/* cutoff.c */
+
+/* What bounds the distance in the filter of a scan, which may be NULL; NULL if nothing does. */
+extern Cutoff *cutoff_find(IndexScanState *node);
+/* Farther than this, by the scan's measure (ScanResult.dist), no row passes the filter; INFINITY if that is not so. */
+extern double cutoff_dist(HnswScan *so);
 
 /* rows.c */
 

@@ -1,17 +1,17 @@
 /*
- * limit.c: how many rows the query above a scan asks for.
+ * running.c: what a scan can know of the query that it is part of.
  *
- * The access method is not told of a LIMIT, but a search does better when it knows how many nearest rows matter.  So
- * the query that is running is remembered, and its plan looked through for a LIMIT directly above the scan.  The rows
- * that a filter of the scan drops come on top of what a LIMIT says, and there may be none or one that is not found:
- * the number is a hint of where to begin, and a scan goes on for as many rows as it is asked for.
+ * The access method is told of an order and nothing else, but a search does better when it knows how many nearest rows
+ * matter, and where it may end.  So the query that is running is remembered, and its plan looked through for the scan
+ * and for a LIMIT directly above it.  The rows that a filter of the scan drops come on top of what a LIMIT says, and
+ * there may be none or one that is not found: the number is a hint of where to begin, and a scan goes on for as many rows
+ * as it is asked for.
  */
 #include "postgres.h"
 
 #include "am/scan.h"
 #include "compat.h"
 #include "executor/execdesc.h"
-#include "nodes/execnodes.h"
 #include "nodes/nodeFuncs.h"
 
 static ExecutorRun_hook_type previous_executor_run = NULL;
@@ -38,11 +38,11 @@ run_query(EXECUTOR_RUN_PARAMETERS)
 	PG_END_TRY();
 }
 
-typedef struct LimitLookup
+typedef struct NodeLookup
 {
 	IndexScanDesc scan;
-	LimitState *limit;
-} LimitLookup;
+	ScanNodes found;
+} NodeLookup;
 
 static bool
 is_node_of(PlanState *node, IndexScanDesc scan)
@@ -51,23 +51,28 @@ is_node_of(PlanState *node, IndexScanDesc scan)
 }
 
 static bool
-find_limit(PlanState *node, void *arg)
+find_nodes(PlanState *node, void *arg)
 {
-	LimitLookup *lookup = arg;
+	NodeLookup *lookup = arg;
 
 	if (IsA(node, LimitState) && is_node_of(outerPlanState(node), lookup->scan))
-		lookup->limit = (LimitState *) node;
-	return lookup->limit != NULL || planstate_tree_walker(node, find_limit, arg);
+	{
+		lookup->found.limit = (LimitState *) node;
+		node = outerPlanState(node);
+	}
+	if (is_node_of(node, lookup->scan))
+		lookup->found.scan = (IndexScanState *) node;
+	return lookup->found.scan != NULL || planstate_tree_walker(node, find_nodes, arg);
 }
 
-LimitState *
-limit_above(IndexScanDesc scan)
+ScanNodes
+running_nodes(IndexScanDesc scan)
 {
-	LimitLookup lookup = {scan, NULL};
+	NodeLookup lookup = {scan, {NULL, NULL}};
 
 	if (running != NULL && running->planstate != NULL)
-		(void) find_limit(running->planstate, &lookup);
-	return lookup.limit;
+		(void) find_nodes(running->planstate, &lookup);
+	return lookup.found;
 }
 
 int
@@ -80,7 +85,7 @@ limit_rows(const LimitState *limit)
 }
 
 void
-limit_init(void)
+running_init(void)
 {
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = run_query;

@@ -1,0 +1,356 @@
+/*
+ * cutoff.c: how far rows may be that pass a query's filter.
+ *
+ * WHERE v <-> $1 < 0.5 ORDER BY v <-> $1 LIMIT 10: rows come nearest first, so after the first that is too far none
+ * passes.  The executor does not know that.  It drops row after row, and where fewer than ten are near enough a scan
+ * goes through the whole index.  So the filter of the scan is looked through for what bounds the distance from above,
+ * and the scan ends there.
+ *
+ * Found are comparisons of the distance that the scan orders by with what does not depend on the row; also of sums,
+ * differences and products of the distance and such values, since similarities are written like that: 1 - (v <=> $1) >
+ * 0.8, (v <#> $1) * -1 > 0.8.  The executor still applies the filter.  So the scan may return a few rows more than pass,
+ * and a margin allows for distances that are rounded in other ways, or measured from copies in half precision.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/stratnum.h"
+#include "am/scan.h"
+#include "catalog/pg_type.h"
+#include "distance/distance.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+/* float_ops of btree, which compares float8 with float8 and float4; it has no name in the headers. */
+#define FLOAT_BTREE_FAMILY 1970
+#define MAX_STEPS 4
+/* Distances are the same up to so much of themselves, whichever kernel has summed them; cosine distances up to this. */
+#define ROUNDING 1e-4
+#define COSINE_ROUNDING 1e-5
+/* Elements in half precision are within 2^-11 of themselves, and so are their sums of magnitudes. */
+#define HALF_ROUNDING (1.0 / 1024)
+/* More than the norms of vectors that are of one length differ from it: see graph/reach.c. */
+#define NORM_MARGIN 1.1
+
+/* What is done to the distance before it is compared. */
+typedef enum StepKind
+{
+	STEP_ADD,
+	STEP_SUBTRACT,
+	STEP_SUBTRACT_FROM,
+	STEP_MULTIPLY,
+	STEP_NEGATE,
+} StepKind;
+
+typedef struct Step
+{
+	StepKind kind;
+	ExprState *operand; /* NULL for a negation */
+} Step;
+
+/* A comparison that bounds the distance. */
+typedef struct CutoffClause
+{
+	bool is_less; /* the side with the distance is the lesser one; else the greater */
+	ExprState *bound;
+	bool bound_is_float4;
+	ExprState *query;      /* what the distance is from, where that is not the very expression of ORDER BY; or NULL */
+	Step steps[MAX_STEPS]; /* the last to be done comes first */
+	int nsteps;
+} CutoffClause;
+
+struct Cutoff
+{
+	IndexScanState *node;
+	List *clauses;
+};
+
+/* Has the expression one value for all rows of a scan, and may it be asked for at any time? */
+static bool
+is_fixed(Node *expr)
+{
+	return !contain_var_clause(expr) && !contain_volatile_functions(expr) && !contain_subplans(expr);
+}
+
+/* The arguments of a call of the function, by that or by an operator; NIL if the expression is none. */
+static List *
+arguments_of(Node *expr, Oid function)
+{
+	if (IsA(expr, OpExpr) && ((OpExpr *) expr)->opfuncid == function)
+		return ((OpExpr *) expr)->args;
+	if (IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == function)
+		return ((FuncExpr *) expr)->args;
+	return NIL;
+}
+
+/* Is the expression the distance that the scan orders by, from a query that is the same or may turn out to be? */
+static bool
+match_distance(CutoffClause *clause, Node *expr, const OpExpr *ordering, PlanState *parent)
+{
+	List *args = arguments_of(expr, ordering->opfuncid);
+	Node *row = linitial(ordering->args);
+	Node *query = lsecond(ordering->args);
+	Node *other;
+
+	if (args == NIL)
+		return false;
+	if (!contain_var_clause(row))
+	{
+		row = lsecond(ordering->args);
+		query = linitial(ordering->args);
+	}
+	if (equal(linitial(args), row))
+		other = lsecond(args);
+	else if (equal(lsecond(args), row))
+		other = linitial(args);
+	else
+		return false;
+	if (equal(other, query))
+		return true;
+	if (!is_fixed(other))
+		return false;
+	clause->query = ExecInitExpr((Expr *) other, parent);
+	return true;
+}
+
+static void
+add_step(CutoffClause *clause, StepKind kind, Node *operand, PlanState *parent)
+{
+	Step *step = &clause->steps[clause->nsteps++];
+
+	step->kind = kind;
+	step->operand = operand == NULL ? NULL : ExecInitExpr((Expr *) operand, parent);
+}
+
+/* Takes the last step off an expression; NULL if it is none that is known. */
+static Node *
+take_step(CutoffClause *clause, Node *expr, PlanState *parent)
+{
+	OpExpr *op = (OpExpr *) expr;
+	Node *left;
+	Node *right;
+
+	if (!IsA(expr, OpExpr) || clause->nsteps == MAX_STEPS)
+		return NULL;
+	left = linitial(op->args);
+	if (op->opfuncid == F_FLOAT8UM)
+	{
+		add_step(clause, STEP_NEGATE, NULL, parent);
+		return left;
+	}
+	if (op->opfuncid != F_FLOAT8PL && op->opfuncid != F_FLOAT8MI && op->opfuncid != F_FLOAT8MUL)
+		return NULL;
+	right = lsecond(op->args);
+	if (is_fixed(right))
+	{
+		add_step(clause,
+				 op->opfuncid == F_FLOAT8PL   ? STEP_ADD
+				 : op->opfuncid == F_FLOAT8MI ? STEP_SUBTRACT
+											  : STEP_MULTIPLY,
+				 right, parent);
+		return left;
+	}
+	if (!is_fixed(left))
+		return NULL;
+	add_step(clause,
+			 op->opfuncid == F_FLOAT8PL   ? STEP_ADD
+			 : op->opfuncid == F_FLOAT8MI ? STEP_SUBTRACT_FROM
+										  : STEP_MULTIPLY,
+			 left, parent);
+	return right;
+}
+
+/* The clause of a filter as a bound of the distance; NULL if it is none. */
+static CutoffClause *
+match_clause(Node *expr, const OpExpr *ordering, PlanState *parent)
+{
+	OpExpr *op = (OpExpr *) expr;
+	CutoffClause *clause;
+	Node *side;
+	Node *bound;
+	int strategy;
+
+	if (!IsA(expr, OpExpr) || list_length(op->args) != 2)
+		return NULL;
+	strategy = get_op_opfamily_strategy(op->opno, FLOAT_BTREE_FAMILY);
+	if (strategy == InvalidStrategy || strategy == BTEqualStrategyNumber)
+		return NULL;
+	clause = palloc0(sizeof(CutoffClause));
+	clause->is_less = strategy < BTEqualStrategyNumber;
+	side = linitial(op->args);
+	bound = lsecond(op->args);
+	if (is_fixed(side))
+	{
+		side = lsecond(op->args);
+		bound = linitial(op->args);
+		clause->is_less = !clause->is_less;
+	}
+	if (!is_fixed(bound))
+		return NULL;
+	while (!match_distance(clause, side, ordering, parent))
+	{
+		side = take_step(clause, side, parent);
+		if (side == NULL)
+			return NULL;
+	}
+	clause->bound_is_float4 = exprType(bound) == FLOAT4OID;
+	clause->bound = ExecInitExpr((Expr *) bound, parent);
+	return clause;
+}
+
+Cutoff *
+cutoff_find(IndexScanState *node)
+{
+	IndexScan *plan;
+	OpExpr *ordering;
+	Cutoff *cutoff = NULL;
+	MemoryContext old;
+	ListCell *cell;
+
+	if (node == NULL)
+		return NULL;
+	plan = (IndexScan *) node->ss.ps.plan;
+	if (plan->scan.plan.qual == NIL || plan->indexorderbyorig == NIL || !IsA(linitial(plan->indexorderbyorig), OpExpr))
+		return NULL;
+	ordering = linitial_node(OpExpr, plan->indexorderbyorig);
+	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	foreach (cell, plan->scan.plan.qual)
+	{
+		CutoffClause *clause = match_clause(lfirst(cell), ordering, &node->ss.ps);
+
+		if (clause == NULL)
+			continue;
+		if (cutoff == NULL)
+			cutoff = palloc0(sizeof(Cutoff));
+		cutoff->node = node;
+		cutoff->clauses = lappend(cutoff->clauses, clause);
+	}
+	MemoryContextSwitchTo(old);
+	return cutoff;
+}
+
+static Datum
+evaluate(const Cutoff *cutoff, ExprState *expr, bool *isnull)
+{
+	return ExecEvalExprSwitchContext(expr, cutoff->node->ss.ps.ps_ExprContext, isnull);
+}
+
+/* Undoes a step on both sides of the comparison; false where the operand is null. */
+static bool
+undo_step(const Cutoff *cutoff, const Step *step, double *bound, bool *is_less)
+{
+	bool isnull = false;
+	double operand = step->operand == NULL ? 0 : DatumGetFloat8(evaluate(cutoff, step->operand, &isnull));
+
+	switch (step->kind)
+	{
+		case STEP_ADD:
+			*bound -= operand;
+			break;
+		case STEP_SUBTRACT:
+			*bound += operand;
+			break;
+		case STEP_SUBTRACT_FROM:
+			*bound = operand - *bound;
+			*is_less = !*is_less;
+			break;
+		case STEP_MULTIPLY:
+			/* by 0 it is no bound: NaN */
+			*bound = operand != 0 ? *bound / operand : NAN;
+			*is_less ^= operand < 0;
+			break;
+		case STEP_NEGATE:
+			*bound = -*bound;
+			*is_less = !*is_less;
+			break;
+	}
+	return !isnull;
+}
+
+/* The greatest distance that a clause lets pass. */
+static double
+clause_distance(const Cutoff *cutoff, const CutoffClause *clause, Datum query)
+{
+	bool is_less = clause->is_less;
+	bool isnull;
+	Datum value;
+	double bound;
+
+	/* what is compared with a null never passes */
+	if (clause->query != NULL)
+	{
+		value = evaluate(cutoff, clause->query, &isnull);
+		if (isnull)
+			return -INFINITY;
+		if (!datum_image_eq(value, query, false, -1))
+			return INFINITY;
+	}
+	value = evaluate(cutoff, clause->bound, &isnull);
+	if (isnull)
+		return -INFINITY;
+	bound = clause->bound_is_float4 ? DatumGetFloat4(value) : DatumGetFloat8(value);
+	for (int i = 0; i < clause->nsteps; i++)
+		if (!undo_step(cutoff, &clause->steps[i], &bound, &is_less))
+			return -INFINITY;
+	return is_less && !isnan(bound) ? bound : INFINITY;
+}
+
+/* By how much the scan's distances may be greater than those of the operator, near a distance. */
+static double
+margin_of(const HnswScan *so, double dist)
+{
+	const float *query = so->query_vector;
+	CodeMetric metric = so->type->metric;
+	double margin = ROUNDING * fabs(dist) + (metric == CODE_COSINE ? COSINE_ROUNDING : 0);
+	int dims = so->state->spec.dims;
+	double lossy = 0;
+
+	if (so->state->rerank != RERANK_HALF)
+		return margin;
+	/* the error of a row is HALF_ROUNDING of its norm, which is at most that of the query and the distance */
+	if (metric == CODE_L2)
+		lossy = sqrt(distance->ip_f32(query, query, dims)) + fabs(dist);
+	else if (metric == CODE_L1)
+	{
+		for (int i = 0; i < dims; i++)
+			lossy += fabs(query[i]);
+		lossy += fabs(dist);
+	}
+	else if (metric == CODE_COSINE)
+		lossy = 1;
+	else
+	{
+		/* the norm of a row is not known but where all are the same */
+		if (!(so->state->reach.norm > 0))
+			return INFINITY;
+		lossy = NORM_MARGIN * so->state->reach.norm * sqrt(distance->ip_f32(query, query, dims));
+	}
+	return margin + HALF_ROUNDING * lossy;
+}
+
+double
+cutoff_dist(HnswScan *so)
+{
+	double dist = INFINITY;
+	ListCell *cell;
+
+	foreach (cell, so->cutoff->clauses)
+	{
+		double most = clause_distance(so->cutoff, lfirst(cell), so->scan->orderByData[0].sk_argument);
+
+		dist = Min(dist, most);
+	}
+	if (isinf(dist))
+		return dist;
+	dist += margin_of(so, dist);
+	if (so->type->is_squared)
+		dist = dist < 0 ? -INFINITY : dist * dist;
+	return dist;
+}
