@@ -3,7 +3,7 @@
  *
  * The access method is told of an order and nothing else, but a search does better when it knows how many nearest rows
  * matter, and where it may end.  So the query that is running is remembered, and its plan looked through for the scan
- * and for a LIMIT directly above it.  The rows that a filter of the scan drops come on top of what a LIMIT says, and
+ * and for a LIMIT above it.  The rows that a filter of the scan drops come on top of what a LIMIT says, and
  * there may be none or one that is not found: the number is a hint of where to begin, and a scan goes on for as many rows
  * as it is asked for.
  */
@@ -50,15 +50,35 @@ is_node_of(PlanState *node, IndexScanDesc scan)
 	return node != NULL && IsA(node, IndexScanState) && ((IndexScanState *) node)->iss_ScanDesc == scan;
 }
 
+/*
+ * Where the rows of a LIMIT come from: nodes between that pass on each row are left out.  ORDER BY distance, id sorts what
+ * comes in order of distance by that and the id, and reads one row more to see that no other is as far.
+ */
+static PlanState *
+limit_source(PlanState *limit, int *beyond)
+{
+	PlanState *node = outerPlanState(limit);
+
+	*beyond = 0;
+	while (node != NULL && (IsA(node, IncrementalSortState) || IsA(node, LockRowsState)))
+	{
+		*beyond |= IsA(node, IncrementalSortState);
+		node = outerPlanState(node);
+	}
+	return node;
+}
+
 static bool
 find_nodes(PlanState *node, void *arg)
 {
 	NodeLookup *lookup = arg;
+	int beyond;
 
-	if (IsA(node, LimitState) && is_node_of(outerPlanState(node), lookup->scan))
+	if (IsA(node, LimitState) && is_node_of(limit_source(node, &beyond), lookup->scan))
 	{
 		lookup->found.limit = (LimitState *) node;
-		node = outerPlanState(node);
+		lookup->found.beyond = beyond;
+		node = limit_source(node, &beyond);
 	}
 	if (is_node_of(node, lookup->scan))
 		lookup->found.scan = (IndexScanState *) node;
@@ -68,7 +88,7 @@ find_nodes(PlanState *node, void *arg)
 ScanNodes
 running_nodes(IndexScanDesc scan)
 {
-	NodeLookup lookup = {scan, {NULL, NULL}};
+	NodeLookup lookup = {scan, {0}};
 
 	if (running != NULL && running->planstate != NULL)
 		(void) find_nodes(running->planstate, &lookup);
@@ -76,12 +96,14 @@ running_nodes(IndexScanDesc scan)
 }
 
 int
-limit_rows(const LimitState *limit)
+limit_rows(const ScanNodes *nodes)
 {
+	const LimitState *limit = nodes->limit;
+
 	if (limit == NULL || limit->noCount)
 		return 0;
 	/* the two together may be more than any integer; beyond the greatest ef it does not matter */
-	return (int) (Min(limit->count, HNSWC_MAX_EF_SEARCH) + Min(limit->offset, HNSWC_MAX_EF_SEARCH));
+	return (int) (Min(limit->count, HNSWC_MAX_EF_SEARCH) + Min(limit->offset, HNSWC_MAX_EF_SEARCH)) + nodes->beyond;
 }
 
 void

@@ -108,7 +108,6 @@ static HnswScan *
 scan_create(IndexScanDesc scan, IndexState *state)
 {
 	HnswScan *so = state->spare_scan;
-	ScanNodes nodes = running_nodes(scan);
 
 	if (so != NULL)
 	{
@@ -120,8 +119,8 @@ scan_create(IndexScanDesc scan, IndexState *state)
 		so = scan_allocate(scan->indexRelation, state);
 	so->scan = scan;
 	reader_init(&so->pages->reader, scan->indexRelation, state);
-	so->limit = nodes.limit;
-	so->cutoff = cutoff_find(nodes.scan);
+	so->nodes = running_nodes(scan);
+	so->cutoff = cutoff_find(so->nodes.scan);
 	rows_begin(so);
 	return so;
 }
@@ -197,7 +196,7 @@ scan_bound(HnswScan *so, int rank)
 static int
 scan_ef(const HnswScan *so)
 {
-	int rows = Min(limit_rows(so->limit), HNSWC_MAX_EF_SEARCH);
+	int rows = Min(limit_rows(&so->nodes), HNSWC_MAX_EF_SEARCH);
 
 	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
 		return hnsw_ef_search;
@@ -208,7 +207,7 @@ static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	GraphBound bound = scan_bound(so, Max(limit_rows(so->limit), LEAST_RANK));
+	GraphBound bound = scan_bound(so, Max(limit_rows(&so->nodes), LEAST_RANK));
 	int nentries;
 	int top;
 

@@ -61,6 +61,14 @@ typedef struct RowHints
 	uint32 nreturned;
 } RowHints;
 
+/* The nodes of the plan that is running: a scan's own, and a LIMIT above it.  NULL if not found; they live as long as the scan. */
+typedef struct ScanNodes
+{
+	IndexScanState *scan;
+	LimitState *limit;
+	int beyond; /* rows more than that LIMIT's that are read */
+} ScanNodes;
+
 /* See cutoff.c. */
 typedef struct Cutoff Cutoff;
 
@@ -83,7 +91,7 @@ typedef struct HnswScan
 	CodeQuery *query;        /* against codes */
 	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
 
-	LimitState *limit;  /* above the scan, if there is one */
+	ScanNodes nodes;    /* where the scan stands in the query */
 	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
 	double cutoff_dist; /* so much; NAN: not known yet */
 	ScanStage stage;
@@ -127,17 +135,9 @@ typedef struct HnswScan
 
 /* running.c */
 
-/* The nodes of the plan that is running: a scan's own and a LIMIT directly above it; NULL if not found.  They live as long
- * as the scan. */
-typedef struct ScanNodes
-{
-	IndexScanState *scan;
-	LimitState *limit;
-} ScanNodes;
-
 extern ScanNodes running_nodes(IndexScanDesc scan);
-/* The rows that it asks for, those that it leaves out included; 0 for no limit.  Only right up to HNSWC_MAX_EF_SEARCH. */
-extern int limit_rows(const LimitState *limit);
+/* The rows that a LIMIT asks for, those that it leaves out included; 0 for none.  Only right up to HNSWC_MAX_EF_SEARCH. */
+extern int limit_rows(const ScanNodes *nodes);
 
 /* cutoff.c */
 

@@ -130,6 +130,27 @@ foreach my $ef (1, 40, 99)
 	is($small_recall, $recall, "LIMIT 100, ef_search $ef: recall as with 100");
 	cmp_ok(abs($small_hits - $hits), '<', 0.01 * $hits, "LIMIT 100, ef_search $ef: $small_hits looks, with 100 $hits");
 }
+# Also where rows are locked and, from PostgreSQL 17 on, where ties are to be sorted.
+my @queries = ('SELECT id FROM t ORDER BY v <-> mixed_vector(-1) LIMIT 150 FOR UPDATE');
+push @queries, 'SELECT id FROM t ORDER BY v <-> mixed_vector(-1), id LIMIT 150'
+	if $node->safe_psql('postgres', 'SHOW server_version_num') >= 170000;
+foreach my $query (@queries)
+{
+	my %hits;
+	foreach my $ef (10, 151)
+	{
+		my $plan = $node->safe_psql('postgres', qq{
+			LOAD 'hnswc';
+			SET enable_seqscan = off;
+			SET hnsw.ef_search = $ef;
+			$query;
+			EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) $query
+		});
+		($hits{$ef}) = $plan =~ /Index Scan using t_idx.*?shared hit=(\d+)/s;
+	}
+	ok(defined $hits{151}, "$query: by the index");
+	cmp_ok(abs($hits{10} - $hits{151}), '<', 0.03 * $hits{151}, "$query: $hits{10} looks, with ef_search 151 $hits{151}");
+}
 # But not where it is to stop after hnsw.ef_search, or after so many nodes.
 foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 99])
 {
