@@ -32,9 +32,9 @@ BEGIN
 	EXECUTE format('SELECT %s AS d FROM t ORDER BY d OFFSET 29 LIMIT 1', distance) INTO bound;
 	statement := format('SELECT %s AS d FROM t WHERE %s ORDER BY %1$s LIMIT 3000',
 		distance, replace(replace(filter, '$', format('(%L::float8)', bound)), '#', distance));
-	EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (%s) rows', statement) INTO expected;
+	EXECUTE format('SELECT array_agg(d + 0 ORDER BY d + 0) FROM (%s) rows', statement) INTO expected;
 	PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true);
-	EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (%s) rows', statement) INTO found;
+	EXECUTE format('SELECT array_agg(d + 0 ORDER BY d + 0) FROM (%s) rows', statement) INTO found;
 	EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, FORMAT json) %s', statement) INTO plan;
 	RETURN CASE WHEN found IS NOT DISTINCT FROM expected THEN 'the same' ELSE format('%s instead of %s', cardinality(found), cardinality(expected)) END ||
 		CASE WHEN rows_removed(plan) < 20 THEN ', ended' WHEN rows_removed(plan) > 1900 THEN ', not ended'
