@@ -3,7 +3,7 @@
  *
  * The access method is told of an order and nothing else, but a search does better when it knows how many nearest rows
  * matter, and where it may end.  So the query that is running is remembered, and its plan looked through for the scan
- * and for a LIMIT above it.  The rows that a filter of the scan drops come on top of what a LIMIT says, and
+ * and for the LIMIT that its rows are for.  Those that a filter or a join drops come on top of what a LIMIT says, and
  * there may be none or one that is not found: the number is a hint of where to begin, and a scan goes on for as many rows
  * as it is asked for.
  */
@@ -47,25 +47,43 @@ typedef struct NodeLookup
 static bool
 is_node_of(PlanState *node, IndexScanDesc scan)
 {
-	return node != NULL && IsA(node, IndexScanState) && ((IndexScanState *) node)->iss_ScanDesc == scan;
+	return IsA(node, IndexScanState) && ((IndexScanState *) node)->iss_ScanDesc == scan;
 }
 
 /*
- * Where the rows of a LIMIT come from: nodes between that pass on each row are left out.  ORDER BY distance, id sorts what
- * comes in order of distance by that and the id, and reads one row more to see that no other is as far.
+ * Where a node's rows come from, in their order and, mostly, each once; NULL where that cannot be said.  *beyond is set if
+ * it reads one row more than it is asked for.
  */
 static PlanState *
-limit_source(PlanState *limit, int *beyond)
+source_of(PlanState *node, int *beyond)
+{
+	switch (nodeTag(node))
+	{
+		case T_IncrementalSortState: /* ORDER BY distance, id: has to see that no other row is as far */
+		case T_WindowAggState:       /* rank() OVER (ORDER BY distance): the same */
+			*beyond = 1;
+			return outerPlanState(node);
+		case T_NestLoopState: /* the scan's rows, each joined with one of another table */
+		case T_LockRowsState:
+		case T_ResultState:
+			return outerPlanState(node);
+		case T_SubqueryScanState:
+			return ((SubqueryScanState *) node)->subplan;
+		default:
+			return NULL;
+	}
+}
+
+/* Is the scan where the rows of a LIMIT come from? */
+static bool
+is_limited(PlanState *limit, IndexScanDesc scan, int *beyond)
 {
 	PlanState *node = outerPlanState(limit);
 
 	*beyond = 0;
-	while (node != NULL && (IsA(node, IncrementalSortState) || IsA(node, LockRowsState)))
-	{
-		*beyond |= IsA(node, IncrementalSortState);
-		node = outerPlanState(node);
-	}
-	return node;
+	while (node != NULL && !is_node_of(node, scan))
+		node = source_of(node, beyond);
+	return node != NULL;
 }
 
 static bool
@@ -74,15 +92,17 @@ find_nodes(PlanState *node, void *arg)
 	NodeLookup *lookup = arg;
 	int beyond;
 
-	if (IsA(node, LimitState) && is_node_of(limit_source(node, &beyond), lookup->scan))
+	if (is_node_of(node, lookup->scan))
+	{
+		lookup->found.scan = (IndexScanState *) node;
+		return true;
+	}
+	if (IsA(node, LimitState) && is_limited(node, lookup->scan, &beyond))
 	{
 		lookup->found.limit = (LimitState *) node;
 		lookup->found.beyond = beyond;
-		node = limit_source(node, &beyond);
 	}
-	if (is_node_of(node, lookup->scan))
-		lookup->found.scan = (IndexScanState *) node;
-	return lookup->found.scan != NULL || planstate_tree_walker(node, find_nodes, arg);
+	return planstate_tree_walker(node, find_nodes, arg);
 }
 
 ScanNodes

@@ -130,9 +130,16 @@ foreach my $ef (1, 40, 99)
 	is($small_recall, $recall, "LIMIT 100, ef_search $ef: recall as with 100");
 	cmp_ok(abs($small_hits - $hits), '<', 0.01 * $hits, "LIMIT 100, ef_search $ef: $small_hits looks, with 100 $hits");
 }
-# Also where rows are locked and, from PostgreSQL 17 on, where ties are to be sorted.
-my @queries = ('SELECT id FROM t ORDER BY v <-> mixed_vector(-1) LIMIT 150 FOR UPDATE');
-push @queries, 'SELECT id FROM t ORDER BY v <-> mixed_vector(-1), id LIMIT 150'
+# Also where something is done to the rows in between; from PostgreSQL 17 on that may be sorting ties.
+$node->safe_psql('postgres', 'CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT id FROM t; ANALYZE parent');
+my $distance = 'v <-> mixed_vector(-1)';
+my @queries = ("SELECT id FROM t ORDER BY $distance LIMIT 150 FOR UPDATE",
+	"SELECT id, rank() OVER (ORDER BY $distance) FROM t ORDER BY $distance LIMIT 150",
+	"SELECT id FROM t JOIN parent USING (id) ORDER BY $distance LIMIT 150",
+	"SELECT t.id, parent.id FROM t LEFT JOIN parent USING (id) ORDER BY $distance OFFSET 50 LIMIT 100",
+	"SELECT id FROM (SELECT id, random() FROM t ORDER BY $distance) nearest LIMIT 150",
+	"SELECT id FROM t WHERE EXISTS (SELECT FROM parent) ORDER BY $distance LIMIT 150");
+push @queries, "SELECT id FROM t ORDER BY $distance, id LIMIT 150"
 	if $node->safe_psql('postgres', 'SHOW server_version_num') >= 170000;
 foreach my $query (@queries)
 {
@@ -142,6 +149,8 @@ foreach my $query (@queries)
 		my $plan = $node->safe_psql('postgres', qq{
 			LOAD 'hnswc';
 			SET enable_seqscan = off;
+			SET enable_hashjoin = off;
+			SET enable_mergejoin = off;
 			SET hnsw.ef_search = $ef;
 			$query;
 			EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) $query
