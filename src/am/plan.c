@@ -4,11 +4,12 @@
  * SELECT id FROM t ORDER BY v <-> $1 LIMIT k has the distance in its target list as a hidden column, because the planner
  * sorts by columns.  When an index delivers the order no sort is left, but the column is still computed for each row that
  * is returned, which means fetching its vector, mostly from the TOAST table: a good part of a fast query.  So where an
- * index scan of ours stands directly below a LIMIT, hidden columns that equal what the scan orders by become NULL.
+ * index scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in their order (by
+ * nested loops), hidden columns that equal what the scan orders by become NULL.
  *
  * Why nobody misses it: a LIMIT is the last step of its query level, and a hidden column belongs to its own level, where
- * only steps below the LIMIT could have used it; there is none between it and the scan.  WITH TIES, where the LIMIT
- * itself compares rows by their sort columns, is left alone.
+ * only steps below the LIMIT could have used it; there is none between it and the step that computes the column.  WITH
+ * TIES, where the LIMIT itself compares rows by their sort columns, is left alone.
  */
 #include "postgres.h"
 
@@ -33,33 +34,70 @@ is_hnsw_index(Oid index)
 	return ours;
 }
 
-/* The scan's own entry for a column of the LIMIT, if that is just passed on. */
-static TargetEntry *
-passed_entry(const TargetEntry *entry, const Plan *scan)
+/* The index scan that a plan's rows come from: itself, or the outer side of nested loops; NULL if it is none of ours. */
+static IndexScan *
+scan_below(Plan *plan)
 {
-	const Var *var = (const Var *) entry->expr;
+	IndexScan *scan;
 
-	if (!IsA(var, Var) || var->varno != OUTER_VAR || var->varattno < 1 || var->varattno > list_length(scan->targetlist))
+	while (plan != NULL && IsA(plan, NestLoop))
+		plan = plan->lefttree;
+	scan = (IndexScan *) plan;
+	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL || !is_hnsw_index(scan->indexid))
 		return NULL;
-	return list_nth_node(TargetEntry, scan->targetlist, var->varattno - 1);
+	return scan;
+}
+
+/* The entry below that a column is just passed on from; NULL if there is none. */
+static TargetEntry *
+passed_entry(const Node *expr, const Plan *below)
+{
+	const Var *var = (const Var *) expr;
+
+	if (!IsA(expr, Var) || var->varno != OUTER_VAR || var->varattno < 1 ||
+		var->varattno > list_length(below->targetlist))
+		return NULL;
+	return list_nth_node(TargetEntry, below->targetlist, var->varattno - 1);
+}
+
+/* What an expression of a nested loop is in terms of the scan that it joins; what comes from other tables stays as it is. */
+static Node *
+in_terms_of_scan(Node *expr, void *join)
+{
+	const Plan *below = ((const Plan *) join)->lefttree;
+	const TargetEntry *entry = expr == NULL ? NULL : passed_entry(expr, below);
+
+	if (entry == NULL)
+		return expression_tree_mutator(expr, in_terms_of_scan, join);
+	return IsA(below, NestLoop) ? in_terms_of_scan((Node *) entry->expr, (void *) below)
+								: copyObject((Node *) entry->expr);
+}
+
+/* Is that what the scan orders by? */
+static bool
+is_distance(Expr *expr, Plan *plan, const IndexScan *scan)
+{
+	if (IsA(plan, NestLoop))
+		expr = (Expr *) in_terms_of_scan((Node *) expr, plan);
+	return list_member(scan->indexorderbyorig, expr);
 }
 
 static void
 drop_hidden_distance(Limit *limit)
 {
-	IndexScan *scan = (IndexScan *) limit->plan.lefttree;
+	Plan *below = limit->plan.lefttree;
+	IndexScan *scan = scan_below(below);
 	ListCell *cell;
 
-	if (limit->limitOption != LIMIT_OPTION_COUNT || scan == NULL || !IsA(scan, IndexScan) ||
-		scan->indexorderbyorig == NIL || !is_hnsw_index(scan->indexid))
+	if (limit->limitOption != LIMIT_OPTION_COUNT || scan == NULL)
 		return;
 	foreach (cell, limit->plan.targetlist)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
-		TargetEntry *scanned = entry->resjunk ? passed_entry(entry, &scan->scan.plan) : NULL;
+		TargetEntry *computed = entry->resjunk ? passed_entry((Node *) entry->expr, below) : NULL;
 
-		if (scanned != NULL && scanned->resjunk && list_member(scan->indexorderbyorig, scanned->expr))
-			scanned->expr = (Expr *) makeNullConst(exprType((Node *) scanned->expr), -1, InvalidOid);
+		if (computed != NULL && computed->resjunk && is_distance(computed->expr, below, scan))
+			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}
 }
 

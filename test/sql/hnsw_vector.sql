@@ -168,6 +168,27 @@ SELECT id FROM t ORDER BY v <-> test_vector(7, 24) FETCH FIRST 1 ROW WITH TIES;
 SELECT id FROM (SELECT id FROM t ORDER BY v <-> test_vector(7, 24) LIMIT 1) s UNION ALL
 	(SELECT id FROM t ORDER BY v <-> test_vector(8, 24) LIMIT 1);
 SELECT id FROM t ORDER BY v <-> test_vector(9, 24) LIMIT 1 FOR UPDATE;
+-- also where rows are joined in their order
+CREATE TABLE parent (id int PRIMARY KEY, name text);
+INSERT INTO parent SELECT i, 'parent ' || i FROM generate_series(1, 2000) i;
+ANALYZE parent;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_material = off;
+SET enable_memoize = off;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT t.id, name FROM t JOIN parent USING (id) ORDER BY v <-> '[1]' LIMIT 1;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT t.id, a.name, b.name FROM t LEFT JOIN parent a ON a.id = t.id LEFT JOIN parent b ON b.id = a.id + 1
+	ORDER BY v <-> '[1]' LIMIT 1;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT t.id, name, v <-> '[1]' AS d FROM t JOIN parent USING (id) ORDER BY v <-> '[1]' LIMIT 1;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT t.id, name, 1 - (v <-> '[1]') AS d FROM t JOIN parent USING (id) ORDER BY v <-> '[1]' LIMIT 1;
+SELECT t.id, name FROM t JOIN parent USING (id) ORDER BY v <-> test_vector(7, 24) LIMIT 2;
+SELECT t.id, a.name, b.name FROM t LEFT JOIN parent a ON a.id = t.id LEFT JOIN parent b ON b.id = a.id + 1 ORDER BY v <-> test_vector(9, 24) LIMIT 1;
+SELECT t.id, name, round((v <-> test_vector(7, 24))::numeric, 6) AS d FROM t JOIN parent ON parent.id = t.id + 1 ORDER BY v <-> test_vector(7, 24) LIMIT 1;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+RESET enable_material;
+RESET enable_memoize;
+DROP TABLE parent;
 
 -- updates and deletes
 UPDATE t SET v = test_vector(-9, 24) WHERE id = 100;
