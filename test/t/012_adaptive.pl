@@ -43,7 +43,7 @@ sub effort
 	return ($recall, $hits);
 }
 
-# Builds and queries differ, so what was missed is added up.
+# Builds, queries and what a measurement by 64 searches comes to differ, so what was missed is added up.
 my ($fixed_missed, $adaptive_missed) = (0, 0);
 
 sub compare
@@ -54,8 +54,8 @@ sub compare
 	note("$name: recall $fixed with a fixed size, $adaptive adaptive");
 	$fixed_missed += 1 - $fixed;
 	$adaptive_missed += 1 - $adaptive;
-	cmp_ok($adaptive_hits, '<', 1.3 * $fixed_hits, "$name: $adaptive_hits looks, with a fixed size $fixed_hits");
-	cmp_ok($adaptive_hits, '>', 0.7 * $fixed_hits, "$name: and not much fewer");
+	cmp_ok($adaptive_hits, '<', 1.6 * $fixed_hits, "$name: $adaptive_hits looks, with a fixed size $fixed_hits");
+	cmp_ok($adaptive_hits, '>', 0.6 * $fixed_hits, "$name: and not much fewer");
 }
 
 foreach (@operators)
