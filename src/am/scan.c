@@ -189,6 +189,13 @@ scan_bound(HnswScan *so, int rank)
 	return bound;
 }
 
+/* How many rows a query asks for, if that is known; where its filter bounds their distance, mostly few pass. */
+static int
+rows_wanted(const HnswScan *so)
+{
+	return so->cutoff != NULL ? 0 : limit_rows(&so->nodes);
+}
+
 /*
  * How many candidates a search is for: all rows of a LIMIT, since going on for them takes up to twice as long, and finds
  * less.  But a scan that may not go on ends after hnsw.ef_search, and one that may visit so many nodes only after these.
@@ -196,7 +203,7 @@ scan_bound(HnswScan *so, int rank)
 static int
 scan_ef(const HnswScan *so)
 {
-	int rows = Min(limit_rows(&so->nodes), HNSWC_MAX_EF_SEARCH);
+	int rows = Min(rows_wanted(so), HNSWC_MAX_EF_SEARCH);
 
 	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
 		return hnsw_ef_search;
@@ -207,7 +214,7 @@ static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	GraphBound bound = scan_bound(so, Max(limit_rows(&so->nodes), LEAST_RANK));
+	GraphBound bound = scan_bound(so, Max(rows_wanted(so), LEAST_RANK));
 	int nentries;
 	int top;
 

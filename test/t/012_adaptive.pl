@@ -160,7 +160,20 @@ foreach my $query (@queries)
 	ok(defined $hits{151}, "$query: by the index");
 	cmp_ok(abs($hits{10} - $hits{151}), '<', 0.03 * $hits{151}, "$query: $hits{10} looks, with ef_search 151 $hits{151}");
 }
-# But not where it is to stop after hnsw.ef_search, or after so many nodes.
+# But not where a filter lets few of them pass anyway.
+my %hits;
+foreach my $limit (10, 1000)
+{
+	my $plan = $node->safe_psql('postgres', qq{
+		LOAD 'hnswc';
+		SET enable_seqscan = off;
+		SELECT id FROM t ORDER BY $distance LIMIT 1;
+		EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT id FROM t WHERE $distance < 0.1 ORDER BY $distance LIMIT $limit
+	});
+	($hits{$limit}) = $plan =~ /Index Scan using t_idx.*?shared hit=(\d+)/s;
+}
+cmp_ok($hits{1000}, '<', 1.2 * $hits{10}, "LIMIT 1000 of rows that are near: $hits{1000} looks, with LIMIT 10 $hits{10}");
+# Or where it is to stop after hnsw.ef_search, or after so many nodes.
 foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 99])
 {
 	my ($setting, $most) = @$_;
