@@ -61,7 +61,7 @@ typedef struct RowHints
 	uint32 nreturned;
 } RowHints;
 
-/* The nodes of the plan that is running: a scan's own, and a LIMIT above it.  NULL if not found; they live as long as the scan. */
+/* The nodes of the plan that is running: a scan's own, and a LIMIT above it; NULL if not found.  They outlive the scan. */
 typedef struct ScanNodes
 {
 	IndexScanState *scan;
