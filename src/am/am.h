@@ -7,8 +7,8 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          plan.c     what a plan need not compute
- * validate.c  operator classes     running.c  the query of a scan, cutoff.c  its filter
- * statistics.c  what an index knows of its rows
+ * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
+ * validate.c  operator classes     statistics.c  what an index knows of its rows
  */
 #ifndef HNSWC_AM_H
 #define HNSWC_AM_H

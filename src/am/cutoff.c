@@ -20,6 +20,7 @@
 #include "am/scan.h"
 #include "catalog/pg_type.h"
 #include "distance/distance.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/clauses.h"
@@ -46,13 +47,12 @@ typedef enum StepKind
 	STEP_SUBTRACT,
 	STEP_SUBTRACT_FROM,
 	STEP_MULTIPLY,
-	STEP_NEGATE,
 } StepKind;
 
 typedef struct Step
 {
 	StepKind kind;
-	ExprState *operand; /* NULL for a negation */
+	ExprState *operand;
 } Step;
 
 /* A comparison that bounds the distance. */
@@ -120,51 +120,48 @@ match_distance(CutoffClause *clause, Node *expr, const OpExpr *ordering, PlanSta
 	return true;
 }
 
-static void
-add_step(CutoffClause *clause, StepKind kind, Node *operand, PlanState *parent)
-{
-	Step *step = &clause->steps[clause->nsteps++];
-
-	step->kind = kind;
-	step->operand = operand == NULL ? NULL : ExecInitExpr((Expr *) operand, parent);
-}
-
 /* Takes the last step off an expression; NULL if it is none that is known. */
 static Node *
 take_step(CutoffClause *clause, Node *expr, PlanState *parent)
 {
 	OpExpr *op = (OpExpr *) expr;
-	Node *left;
-	Node *right;
+	Step *step = &clause->steps[clause->nsteps];
+	Node *inner;
+	Node *operand;
 
 	if (!IsA(expr, OpExpr) || clause->nsteps == MAX_STEPS)
 		return NULL;
-	left = linitial(op->args);
-	if (op->opfuncid == F_FLOAT8UM)
+	inner = linitial(op->args);
+	operand = llast(op->args);
+	switch (op->opfuncid)
 	{
-		add_step(clause, STEP_NEGATE, NULL, parent);
-		return left;
+		case F_FLOAT8PL:
+			step->kind = STEP_ADD;
+			break;
+		case F_FLOAT8MI:
+			step->kind = is_fixed(operand) ? STEP_SUBTRACT : STEP_SUBTRACT_FROM;
+			break;
+		case F_FLOAT8MUL:
+			step->kind = STEP_MULTIPLY;
+			break;
+		case F_FLOAT8UM:
+			step->kind = STEP_MULTIPLY;
+			operand = (Node *) makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(-1), false,
+										 FLOAT8PASSBYVAL);
+			break;
+		default:
+			return NULL;
 	}
-	if (op->opfuncid != F_FLOAT8PL && op->opfuncid != F_FLOAT8MI && op->opfuncid != F_FLOAT8MUL)
-		return NULL;
-	right = lsecond(op->args);
-	if (is_fixed(right))
+	if (!is_fixed(operand))
 	{
-		add_step(clause,
-				 op->opfuncid == F_FLOAT8PL   ? STEP_ADD
-				 : op->opfuncid == F_FLOAT8MI ? STEP_SUBTRACT
-											  : STEP_MULTIPLY,
-				 right, parent);
-		return left;
+		operand = inner;
+		inner = llast(op->args);
+		if (!is_fixed(operand))
+			return NULL;
 	}
-	if (!is_fixed(left))
-		return NULL;
-	add_step(clause,
-			 op->opfuncid == F_FLOAT8PL   ? STEP_ADD
-			 : op->opfuncid == F_FLOAT8MI ? STEP_SUBTRACT_FROM
-										  : STEP_MULTIPLY,
-			 left, parent);
-	return right;
+	step->operand = ExecInitExpr((Expr *) operand, parent);
+	clause->nsteps++;
+	return inner;
 }
 
 /* The clause of a filter as a bound of the distance; NULL if it is none. */
@@ -246,8 +243,8 @@ evaluate(const Cutoff *cutoff, ExprState *expr, bool *isnull)
 static bool
 undo_step(const Cutoff *cutoff, const Step *step, double *bound, bool *is_less)
 {
-	bool isnull = false;
-	double operand = step->operand == NULL ? 0 : DatumGetFloat8(evaluate(cutoff, step->operand, &isnull));
+	bool isnull;
+	double operand = DatumGetFloat8(evaluate(cutoff, step->operand, &isnull));
 
 	switch (step->kind)
 	{
@@ -265,10 +262,6 @@ undo_step(const Cutoff *cutoff, const Step *step, double *bound, bool *is_less)
 			/* by 0 it is no bound: NaN */
 			*bound = operand != 0 ? *bound / operand : NAN;
 			*is_less ^= operand < 0;
-			break;
-		case STEP_NEGATE:
-			*bound = -*bound;
-			*is_less = !*is_less;
 			break;
 	}
 	return !isnull;

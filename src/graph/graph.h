@@ -124,7 +124,8 @@ typedef struct GraphBound
 
 /*
  * A search of one layer: the pool of the ef best in order of distance, with a cursor before which all are expanded.
- * The pool may be bounded by distance, too: see graph_search_within().  What leaves the pool or never enters it is kept, when `keep` is set, so that the search can go on for more.
+ * The pool may be bounded by distance, too: see graph_search_within().  What leaves the pool or never enters it is kept,
+ * when `keep` is set, so that the search can go on for more.
  */
 typedef struct GraphSearch
 {

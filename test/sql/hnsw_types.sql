@@ -1,12 +1,8 @@
 -- the operator classes of halfvec and bit: recall against exact search, all rows once, inserts, deletes
 SET client_min_messages = warning;
--- A vector near a plane of few dimensions, as embeddings are; the same on every machine.
-CREATE FUNCTION test_vector(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT array_agg((0.1 * hashint4(i * 1009 + j) / 2147483648.0 +
-		hashint4(-4 * i) / 2147483648.0 * sin(j) + hashint4(-4 * i - 1) / 2147483648.0 * cos(2 * j) +
-		hashint4(-4 * i - 2) / 2147483648.0 * sin(3 * j + 1) + hashint4(-4 * i - 3) / 2147483648.0 * cos(5 * j))::real
-		ORDER BY j)::vector FROM generate_series(1, dims) j
-$$;
+\getenv srcdir PG_ABS_SRCDIR
+\set test_vector :srcdir '/test_vector.sql'
+\i :test_vector
 CREATE TABLE t (id int, h halfvec(64), b bit(64));
 INSERT INTO t SELECT i, v, binary_quantize(v)::bit(64)
 FROM (SELECT i, test_vector(i, 64) AS v FROM generate_series(1, 2000) i) s;

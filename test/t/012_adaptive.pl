@@ -43,8 +43,26 @@ sub effort
 	return ($recall, $hits);
 }
 
+# The pages and nodes that the index scan of a query looks at, as a session does that has asked it before.
+sub looks
+{
+	my ($query, $ef) = @_;
+	my $plan = $node->safe_psql('postgres', qq{
+		LOAD 'hnswc';
+		SET enable_seqscan = off;
+		SET enable_hashjoin = off;
+		SET enable_mergejoin = off;
+		SET hnsw.ef_search = $ef;
+		$query;
+		EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) $query
+	});
+	my ($hits) = $plan =~ /Index Scan using t_idx.*?shared hit=(\d+)/s;
+	return $hits;
+}
+
 # Builds, queries and what a measurement by 64 searches comes to differ, so what was missed is added up.
 my ($fixed_missed, $adaptive_missed) = (0, 0);
+my ($fixed_looks, $adaptive_looks) = (0, 0);
 
 sub compare
 {
@@ -54,6 +72,8 @@ sub compare
 	note("$name: recall $fixed with a fixed size, $adaptive adaptive");
 	$fixed_missed += 1 - $fixed;
 	$adaptive_missed += 1 - $adaptive;
+	$fixed_looks += $fixed_hits;
+	$adaptive_looks += $adaptive_hits;
 	cmp_ok($adaptive_hits, '<', 1.6 * $fixed_hits, "$name: $adaptive_hits looks, with a fixed size $fixed_hits");
 	cmp_ok($adaptive_hits, '>', 0.6 * $fixed_hits, "$name: and not much fewer");
 }
@@ -67,6 +87,8 @@ foreach (@operators)
 	compare("$metric, ef_search 40", $operator, 40);
 	$node->safe_psql('postgres', 'DROP INDEX t_idx');
 }
+cmp_ok($adaptive_looks, '<', 1.3 * $fixed_looks, "all together: $adaptive_looks looks, with a fixed size $fixed_looks");
+cmp_ok($adaptive_looks, '>', 0.7 * $fixed_looks, 'all together: and not much fewer');
 cmp_ok($adaptive_missed, '<', 0.75 * $fixed_missed, "$adaptive_missed missed, with a fixed size $fixed_missed");
 
 # An index that was built empty learns how far to look when it is vacuumed.
@@ -143,36 +165,13 @@ push @queries, "SELECT id FROM t ORDER BY $distance, id LIMIT 150"
 	if $node->safe_psql('postgres', 'SHOW server_version_num') >= 170000;
 foreach my $query (@queries)
 {
-	my %hits;
-	foreach my $ef (10, 151)
-	{
-		my $plan = $node->safe_psql('postgres', qq{
-			LOAD 'hnswc';
-			SET enable_seqscan = off;
-			SET enable_hashjoin = off;
-			SET enable_mergejoin = off;
-			SET hnsw.ef_search = $ef;
-			$query;
-			EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) $query
-		});
-		($hits{$ef}) = $plan =~ /Index Scan using t_idx.*?shared hit=(\d+)/s;
-	}
-	ok(defined $hits{151}, "$query: by the index");
-	cmp_ok(abs($hits{10} - $hits{151}), '<', 0.03 * $hits{151}, "$query: $hits{10} looks, with ef_search 151 $hits{151}");
+	my ($small, $large) = (looks($query, 10), looks($query, 151));
+	ok(defined $large, "$query: by the index");
+	cmp_ok(abs($small - $large), '<', 0.03 * $large, "$query: $small looks, with ef_search 151 $large");
 }
 # But not where a filter lets few of them pass anyway.
-my %hits;
-foreach my $limit (10, 1000)
-{
-	my $plan = $node->safe_psql('postgres', qq{
-		LOAD 'hnswc';
-		SET enable_seqscan = off;
-		SELECT id FROM t ORDER BY $distance LIMIT 1;
-		EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT id FROM t WHERE $distance < 0.1 ORDER BY $distance LIMIT $limit
-	});
-	($hits{$limit}) = $plan =~ /Index Scan using t_idx.*?shared hit=(\d+)/s;
-}
-cmp_ok($hits{1000}, '<', 1.2 * $hits{10}, "LIMIT 1000 of rows that are near: $hits{1000} looks, with LIMIT 10 $hits{10}");
+my ($few, $many) = map { looks("SELECT id FROM t WHERE $distance < 0.1 ORDER BY $distance LIMIT $_", 40) } (10, 1000);
+cmp_ok($many, '<', 1.2 * $few, "LIMIT 1000 of rows that are near: $many looks, with LIMIT 10 $few");
 # Or where it is to stop after hnsw.ef_search, or after so many nodes.
 foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 99])
 {

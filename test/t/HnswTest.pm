@@ -3,6 +3,7 @@ package HnswTest;
 
 use strict;
 use warnings;
+use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Exporter 'import';
@@ -14,15 +15,7 @@ sub is_long
 	return $ENV{HNSWC_TEST_LONG} ? 1 : 0;
 }
 
-my $functions = q{
--- A vector near a plane of a few dimensions, as embeddings are; the same for the same i.
-CREATE FUNCTION test_vector(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT array_agg((0.1 * hashint4(i * 1009 + j) / 2147483648.0 +
-		hashint4(-4 * i) / 2147483648.0 * sin(j) + hashint4(-4 * i - 1) / 2147483648.0 * cos(2 * j) +
-		hashint4(-4 * i - 2) / 2147483648.0 * sin(3 * j + 1) + hashint4(-4 * i - 3) / 2147483648.0 * cos(5 * j))::real
-		ORDER BY j)::vector FROM generate_series(1, dims) j
-$$;
-
+my $functions = slurp_file(dirname(__FILE__) . '/../test_vector.sql') . q{
 -- The share of the k nearest rows by exact search that a search through the index finds.
 CREATE FUNCTION test_recall(tbl text, op text, k int, queries int) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE
