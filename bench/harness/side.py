@@ -72,10 +72,11 @@ class Side:
         load = "DO $$ BEGIN PERFORM '[1]'::vector; END $$"  # before it is loaded, any value of its settings is taken
         return [load] + [f"SET {name} = '{value}'" for name, value in self.settings_at(ef).items()]
 
-    def answers(self, ef):
-        """All queries in one statement; the inner plan is the one that the clients get."""
-        lines = self.server.sql(*self._set_statements(ef), "SET enable_seqscan = off",
-                                f"SELECT array_to_string(ARRAY({self.query('q.v')}), ' ') FROM queries q ORDER BY q.id")
+    def answers(self, ef, query=None, settings=None):
+        """All queries in one statement; the inner plan is the one that the clients get. query(vector) is another one to ask."""
+        more = {"enable_seqscan": "off"} if settings is None else settings
+        lines = self.server.sql(*self._set_statements(ef), *(f"SET {name} = '{value}'" for name, value in more.items()),
+                                f"SELECT array_to_string(ARRAY({(query or self.query)('q.v')}), ' ') FROM queries q ORDER BY q.id")
         return [[int(i) - 1 for i in line.split()] for line in lines.split("\n")]
 
     def speed(self, ef, clients, pipeline=1):

@@ -5,8 +5,8 @@
  * it is known how far to look (hnsw.adaptive_search).  ef is hnsw.ef_search or, if that is more, the LIMIT.  The exact
  * distances of what it found are measured as they are needed: the nearest measured row is returned as soon as no
  * candidate left can be nearer, by the lower bounds of the estimates.  When the executor wants more rows than that, the
- * search goes on where it stood, for twice as many each time; when the graph is exhausted, the elements that it did not
- * reach are swept up.  So a query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or
+ * search goes on where it stood, for as many as the LIMIT is expected to take, or for twice as many each time; when the
+ * graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or
  * hnsw.max_scan_tuples says so.
  *
  * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
@@ -33,11 +33,17 @@
 
 #define MAX_RESUME_EF 2000
 /*
- * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for so many times as many,
- * until it comes to hnsw.ef_search.
+ * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for as many as are expected,
+ * or at least for so many times as many; where there is no expectation so many times, until it comes to hnsw.ef_search.
  */
 #define LEAST_RANK 10
+#define LEAST_RANK_GROWTH 1.5
 #define RANK_GROWTH 4
+/*
+ * Of the pool of a search that goes on, what it answers for.  Towards its end a pool is not complete, and what is missing
+ * there is found later: too late for its place, in strict order.  The rest waits for the next time.
+ */
+#define ANSWERED_SHARE 0.8
 /* Bytes that a scan may leave to the next one. */
 #define MAX_SPARE_MEMORY (2 * 1024 * 1024)
 
@@ -160,13 +166,14 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-/* The search has gone on: what it has found is queued. */
+/* The search has gone on: what it has found is queued.  It answers for its bound's rank; without a bound for such a share. */
 static void
-scan_queue_due(HnswScan *so)
+scan_queue_due(HnswScan *so, double share)
 {
 	GraphSearch *search = so->search;
-	int due = Min(search->bound.rank > 0 ? search->bound.rank : so->ef, search->nlive);
+	int due = search->bound.rank > 0 ? search->bound.rank : Max((int) (so->ef * share), 1);
 
+	due = Min(due, search->nlive);
 	scan_queue_pool(so);
 	so->allowance += due - so->due;
 	so->due = due;
@@ -189,32 +196,51 @@ scan_bound(HnswScan *so, int rank)
 	return bound;
 }
 
-/* How many rows a query asks for, if that is known; where its filter bounds their distance, mostly few pass. */
-static int
+/* How many rows a query asks for; 0 if that is not known, or if its filter bounds their distance: mostly few pass then. */
+static double
 rows_wanted(const HnswScan *so)
 {
 	return so->cutoff != NULL ? 0 : limit_rows(&so->nodes);
 }
 
+/* What a search for so many candidates may be for: hnsw.ef_search at least, but no more nodes than a scan may visit. */
+static int
+ef_within_limits(const HnswScan *so, double candidates)
+{
+	int most = hnsw_max_scan_tuples / GRAPH_CAPACITY(so->state->m, 0);
+
+	return (int) Max(hnsw_ef_search, Min(candidates, most));
+}
+
 /*
  * How many candidates a search is for: all rows of a LIMIT, since going on for them takes up to twice as long, and finds
- * less.  But a scan that may not go on ends after hnsw.ef_search, and one that may visit so many nodes only after these.
+ * less.  But a scan that may not go on ends after hnsw.ef_search.
  */
 static int
 scan_ef(const HnswScan *so)
 {
-	int rows = Min(rows_wanted(so), HNSWC_MAX_EF_SEARCH);
-
 	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
 		return hnsw_ef_search;
-	return Max(hnsw_ef_search, Min(rows, hnsw_max_scan_tuples / GRAPH_CAPACITY(so->state->m, 0)));
+	return ef_within_limits(so, Min(rows_wanted(so), HNSWC_MAX_EF_SEARCH));
+}
+
+/* How many rows will be asked for, the one that is wanted now included, by what has been dropped so far; 0: not known. */
+static double
+rows_expected(const HnswScan *so)
+{
+	double tuples = so->scan->indexRelation->rd_rel->reltuples;
+
+	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF || rows_wanted(so) == 0)
+		return 0;
+	return limit_rows_expected(&so->nodes, (double) so->nreturned, tuples > 0 ? tuples : so->state->tuples);
 }
 
 static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	GraphBound bound = scan_bound(so, Max(rows_wanted(so), LEAST_RANK));
+	GraphBound bound = scan_bound(so, (int) Max(Min(rows_wanted(so), so->ef), LEAST_RANK));
+	bool all = hnsw_iterative_scan == ITERATIVE_SCAN_OFF || rows_wanted(so) <= so->ef;
 	int nentries;
 	int top;
 
@@ -230,17 +256,47 @@ first_search(HnswScan *so)
 		graph_search_within(search, so->query, so->ef, &bound, nentries);
 	else
 		graph_search_layer(search, so->query, 0, so->ef, nentries);
-	scan_queue_due(so);
+	scan_queue_due(so, all ? 1 : ANSWERED_SHARE);
 }
 
-/* More rows are wanted than a search was for that is bounded by distance. */
+/*
+ * More rows are wanted than a search was for that is bounded by distance.  Those that the query drops come on top of
+ * hnsw.ef_search: among a thousand rows the ten that pass a filter are found as well as ten without one.
+ */
 static void
 widen_search(HnswScan *so)
 {
-	GraphBound bound = scan_bound(so, so->search->bound.rank * RANK_GROWTH);
+	GraphSearch *search = so->search;
+	double rank = (double) search->bound.rank * RANK_GROWTH;
+	double expected = rows_expected(so);
+	GraphBound bound;
 
-	graph_search_widen(so->search, so->ef, &bound);
-	scan_queue_due(so);
+	if (expected > 0)
+	{
+		double ef = hnsw_ef_search + expected - rows_wanted(so);
+
+		rank = Max(expected, search->bound.rank * LEAST_RANK_GROWTH);
+		so->ef = Max(so->ef, ef_within_limits(so, Min(ef, MAX_RESUME_EF)));
+	}
+	bound = scan_bound(so, (int) Min(rank, so->ef));
+	graph_search_widen(search, so->ef, &bound);
+	scan_queue_due(so, expected > 0 ? ANSWERED_SHARE : 1);
+}
+
+/* More rows are wanted than a search found that is not bounded; false if the graph has none. */
+static bool
+resume_search(HnswScan *so)
+{
+	double expected = rows_expected(so);
+	double ef = expected > 0 ? hnsw_ef_search + expected - so->nreturned : 2.0 * so->ef;
+
+	so->ef = (int) Min(ef, MAX_RESUME_EF);
+	so->search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
+	if (!graph_search_resume(so->search, so->ef))
+		return false;
+	so->due = so->allowance = 0;
+	scan_queue_due(so, ANSWERED_SHARE);
+	return true;
 }
 
 /* Opens the index and reads the query when the first row is asked for. */
@@ -269,6 +325,7 @@ scan_start(IndexScanDesc scan)
 	if (so == NULL)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
+	so->nreturned = 0;
 	so->ef = scan_ef(so);
 	so->allowance = INT_MAX;
 	so->last_dist = -get_float4_infinity();
@@ -317,14 +374,8 @@ scan_more(HnswScan *so)
 			so->stage = SCAN_DONE;
 			return false;
 		}
-		so->ef = Min(2 * so->ef, MAX_RESUME_EF);
-		search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
-		if (graph_search_resume(search, so->ef))
-		{
-			so->due = so->allowance = 0;
-			scan_queue_due(so);
+		if (resume_search(so))
 			return true;
-		}
 		if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
 			so->stage = SCAN_STRAGGLERS;
 		else
@@ -452,6 +503,7 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 		{
 			scan->xs_heaptid = so->tids[so->next_tid++];
 			rows_hand_over(so, &scan->xs_heaptid);
+			so->nreturned++;
 			scan->xs_recheck = false;
 			scan->xs_recheckorderby = false;
 			return true;

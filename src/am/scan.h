@@ -123,6 +123,7 @@ typedef struct HnswScan
 	int ntids;
 	int next_tid;
 	int tids_size;
+	uint64 nreturned; /* rows since the scan began */
 
 	BlockNumber sweep_block;
 	BlockNumber sweep_end;
@@ -136,8 +137,13 @@ typedef struct HnswScan
 /* running.c */
 
 extern ScanNodes running_nodes(IndexScanDesc scan);
-/* The rows that a LIMIT asks for, those that it leaves out included; 0 for none.  Only right up to HNSWC_MAX_EF_SEARCH. */
-extern int limit_rows(const ScanNodes *nodes);
+/* The rows that a LIMIT asks for, those that it leaves out included; 0 for none. */
+extern double limit_rows(const ScanNodes *nodes);
+/*
+ * How many rows a scan will have returned when the LIMIT above it is met, as there is one: what filters and joins drop is
+ * guessed by what they let pass of those returned so far, and at first by what the planner expected of the index's tuples.
+ */
+extern double limit_rows_expected(const ScanNodes *nodes, double returned, double tuples);
 
 /* cutoff.c */
 
