@@ -43,22 +43,25 @@ class Side:
         self.server.sql("VACUUM ANALYZE items", "VACUUM ANALYZE queries")
         self.say(f"hnswc: loaded in {time.monotonic() - began:.1f} s")
 
+    def index_statements(self, index, table):
+        """What builds an index of the vectors as the options say."""
+        return (f"SET maintenance_work_mem = '{self.args.maintenance_work_mem}'",
+                f"SET max_parallel_maintenance_workers = {self.args.workers}",
+                f"CREATE INDEX {index} ON {table} USING hnsw (v {self.args.type}_{self.args.metric}_ops)"
+                + (f" WITH ({self.args.options})" if self.args.options else ""))
+
     def build(self):
         self.server.sql("CHECKPOINT")
         before = self.server.wal()
-        seconds = self.server.timed(
-            f"SET maintenance_work_mem = '{self.args.maintenance_work_mem}'",
-            f"SET max_parallel_maintenance_workers = {self.args.workers}",
-            f"CREATE INDEX {INDEX} ON items USING hnsw (v {self.args.type}_{self.args.metric}_ops)"
-            + (f" WITH ({self.args.options})" if self.args.options else ""))
+        seconds = self.server.timed(*self.index_statements(INDEX, "items"))
         wal = self.server.wal() - before
         size = int(self.server.sql(f"SELECT pg_relation_size('{INDEX}')"))
         self.extra.update(build_seconds=round(seconds, 2), index_bytes=size, build_wal=round(wal / size, 3))
         self.say(f"hnswc: built in {seconds:.1f} s, {size / 2 ** 20:,.1f} MB, {size / len(self.vectors.base):,.0f} bytes a row, "
                  f"{wal / size:.3f} times that in WAL")
 
-    def query(self, vector):
-        return f"SELECT id FROM items ORDER BY v {self.operator} {vector} LIMIT {self.args.k}"
+    def query(self, vector, source="items"):
+        return f"SELECT id FROM {source} ORDER BY v {self.operator} {vector} LIMIT {self.args.k}"
 
     def check_plan(self):
         plan = self.server.sql("EXPLAIN " + self.query("(SELECT v FROM queries WHERE id = 1)"))
@@ -68,15 +71,14 @@ class Side:
     def settings_at(self, ef):
         return {"hnsw.ef_search": ef, **self.settings}
 
-    def _set_statements(self, ef):
+    def _set_statements(self, ef, **more):
         load = "DO $$ BEGIN PERFORM '[1]'::vector; END $$"  # before it is loaded, any value of its settings is taken
-        return [load] + [f"SET {name} = '{value}'" for name, value in self.settings_at(ef).items()]
+        return [load] + [f"SET {name} = '{value}'" for name, value in {**more, **self.settings_at(ef)}.items()]
 
-    def answers(self, ef, query=None, settings=None):
-        """All queries in one statement; the inner plan is the one that the clients get. query(vector) is another one to ask."""
-        more = {"enable_seqscan": "off"} if settings is None else settings
-        lines = self.server.sql(*self._set_statements(ef), *(f"SET {name} = '{value}'" for name, value in more.items()),
-                                f"SELECT array_to_string(ARRAY({(query or self.query)('q.v')}), ' ') FROM queries q ORDER BY q.id")
+    def answers(self, ef, source="items", **settings):
+        """All queries in one statement; the inner plan is the one that the clients get."""
+        lines = self.server.sql(*self._set_statements(ef, enable_seqscan="off", **settings),
+                                f"SELECT array_to_string(ARRAY({self.query('q.v', source)}), ' ') FROM queries q ORDER BY q.id")
         return [[int(i) - 1 for i in line.split()] for line in lines.split("\n")]
 
     def speed(self, ef, clients, pipeline=1):

@@ -114,6 +114,8 @@ is_filter_indexed(const IndexOptInfo *info)
 	Bitmapset *filtered = NULL;
 	ListCell *cell;
 
+	if (rel->baserestrictinfo == NIL)
+		return false;
 	foreach (cell, rel->baserestrictinfo)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &filtered);
 	foreach (cell, rel->indexlist)
@@ -141,12 +143,11 @@ are_vectors_inline(const PlannerInfo *root, const IndexOptInfo *info)
 }
 
 /*
- * What a row's page of the table is to be charged beyond what the planner will.  The planner takes the pages for all rows,
- * and of that the share of rows that will be fetched; as if the first rows' pages held those of later rows, too, which
- * is not so.  That matters where an index on the filter's column is the alternative, whose rows are charged a page
- * each; else filters that keep five times as many rows as they should take the vectors' index.  Where vectors are out
- * of line the other index's rows have to be fetched from the TOAST table as well.  Nothing is charged for that, and
- * the two errors cancel.
+ * What a row's page of the table is to be charged beyond what the planner will.  The planner takes the pages for all
+ * rows, and of that the share of rows that will be fetched; as if the first rows' pages held those of later rows, too,
+ * which is not so.  That matters where an index on the filter's column is the alternative, whose rows are charged a page
+ * each: it would lose where measuring all that it finds takes less time.  Where vectors are out of line the other
+ * index's rows have to be fetched from the TOAST table as well.  Nothing is charged for that, and the two errors cancel.
  */
 static double
 heap_page_cost(const PlannerInfo *root, const IndexOptInfo *info)

@@ -6,8 +6,8 @@
  * distances of what it found are measured as they are needed: the nearest measured row is returned as soon as no
  * candidate left can be nearer, by the lower bounds of the estimates.  When the executor wants more rows than that, the
  * search goes on where it stood, for as many as the LIMIT is expected to take, or for twice as many each time; when the
- * graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or
- * hnsw.max_scan_tuples says so.
+ * graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows only
+ * when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
  *
  * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
  * is kept back and returned last, when there is nothing else, rather than lost.
@@ -166,7 +166,7 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-/* The search has gone on: what it has found is queued.  It answers for its bound's rank; without a bound for such a share. */
+/* The search has gone on: what it has found is queued.  It answers for its bound's rank, without one for such a share. */
 static void
 scan_queue_due(HnswScan *so, double share)
 {
