@@ -85,6 +85,9 @@ typedef RelFileNode RelLocator;
 #define PATH_DISABLE(path) ((void) (path))
 #endif
 
+/* Does the planner take an ordering operator for the first part of an order?  Since 17. */
+#define PLANNER_ORDERS_BY_PREFIX (PG_VERSION_NUM >= 170000)
+
 /* What ExecutorRun() and its hook are given: without execute_once since 18. */
 #if PG_VERSION_NUM >= 180000
 #define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count

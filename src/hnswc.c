@@ -50,5 +50,6 @@ _PG_init(void)
 	options_init();
 	index_state_init();
 	plan_init();
+	ties_init();
 	running_init();
 }
