@@ -40,8 +40,9 @@
 #define LEAST_RANK_GROWTH 1.5
 #define RANK_GROWTH 4
 /*
- * Of the pool of a search that goes on, what it answers for.  Towards its end a pool is not complete, and what is missing
- * there is found later: too late for its place, in strict order.  The rest waits for the next time.
+ * Of the pool of a search that goes on, or probably will because of a filter, what it answers for.  Towards its end a
+ * pool is not complete, and what is missing there is found later: too late for its place, in strict order.  The rest waits
+ * for the next time.
  */
 #define ANSWERED_SHARE 0.8
 /* Bytes that a scan may leave to the next one. */
@@ -235,12 +236,19 @@ rows_expected(const HnswScan *so)
 	return limit_rows_expected(&so->nodes, (double) so->nreturned, tuples > 0 ? tuples : so->state->tuples);
 }
 
+/* Does the query drop rows by a filter?  By a join it may, too. */
+static bool
+has_filter(const HnswScan *so)
+{
+	return so->nodes.scan != NULL && so->nodes.scan->ss.ps.qual != NULL;
+}
+
 static void
 first_search(HnswScan *so)
 {
 	GraphSearch *search = so->search;
 	GraphBound bound = scan_bound(so, (int) Max(Min(rows_wanted(so), so->ef), LEAST_RANK));
-	bool all = hnsw_iterative_scan == ITERATIVE_SCAN_OFF || rows_wanted(so) <= so->ef;
+	bool all = hnsw_iterative_scan == ITERATIVE_SCAN_OFF || (rows_wanted(so) <= so->ef && !has_filter(so));
 	int nentries;
 	int top;
 
