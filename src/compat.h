@@ -88,6 +88,37 @@ typedef RelFileNode RelLocator;
 /* Does the planner take an ordering operator for the first part of an order?  Since 17. */
 #define PLANNER_ORDERS_BY_PREFIX (PG_VERSION_NUM >= 170000)
 
+/* The expressions that a part of an order stands for: those of partitions are apart since 18. */
+#if PG_VERSION_NUM >= 180000
+#define MEMBER_ITERATOR EquivalenceMemberIterator
+#define MEMBERS_BEGIN(iterator, class, rel) setup_eclass_member_iterator(iterator, class, (rel)->relids)
+#define MEMBERS_NEXT(iterator, class) eclass_member_iterator_next(iterator)
+#define PATHKEY_IS_ASCENDING(key) ((key)->pk_cmptype == COMPARE_LT)
+#else
+#define MEMBER_ITERATOR int
+#define MEMBERS_BEGIN(iterator, class, rel) (*(iterator) = 0)
+#define MEMBERS_NEXT(iterator, class) \
+	(*(iterator) < list_length((class)->ec_members) ? list_nth((class)->ec_members, (*(iterator))++) : NULL)
+#define PATHKEY_IS_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
+#endif
+
+/* Is a column NOT NULL?  Since 18 that may not have been checked for all rows. */
+#if PG_VERSION_NUM >= 170000
+#define IS_NOT_NULL_COLUMN(rel, table, column) ((void) (table), bms_is_member(column, (rel)->notnullattnums))
+#else
+#define IS_NOT_NULL_COLUMN(rel, table, column) TupleDescAttr(RelationGetDescr(table), (column) -1)->attnotnull
+#endif
+
+/* Is a column among those that find_nonnullable_vars() returns? */
+#if PG_VERSION_NUM >= 160000
+#include "access/sysattr.h"
+#include "nodes/multibitmapset.h"
+#define IS_NONNULLABLE(var, vars) \
+	mbms_is_member((var)->varno, (var)->varattno - FirstLowInvalidHeapAttributeNumber, vars)
+#else
+#define IS_NONNULLABLE(var, vars) list_member(vars, var)
+#endif
+
 /* What ExecutorRun() and its hook are given: without execute_once since 18. */
 #if PG_VERSION_NUM >= 180000
 #define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count

@@ -50,6 +50,6 @@ _PG_init(void)
 	options_init();
 	index_state_init();
 	plan_init();
-	ties_init();
+	path_init();
 	running_init();
 }

@@ -7,8 +7,8 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          plan.c     what a plan need not compute
- * ties.c      ORDER BY distance, x
- * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
+ * path.c      other orders         cutoff.c   how far its filter lets a scan go
+ * running.c   a scan's query       expression.c  what an expression is
  * validate.c  operator classes     statistics.c  what an index knows of its rows
  */
 #ifndef HNSWC_AM_H
@@ -106,8 +106,8 @@ extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_cou
 /* plan.c */
 extern void plan_init(void);
 
-/* ties.c */
-extern void ties_init(void);
+/* path.c */
+extern void path_init(void);
 
 /* running.c */
 extern void running_init(void);

@@ -17,13 +17,13 @@
 
 #include "access/relscan.h"
 #include "access/stratnum.h"
+#include "am/expression.h"
 #include "am/scan.h"
 #include "catalog/pg_type.h"
 #include "distance/distance.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -71,24 +71,6 @@ struct Cutoff
 	IndexScanState *node;
 	List *clauses;
 };
-
-/* Has the expression one value for all rows of a scan, and may it be asked for at any time? */
-static bool
-is_fixed(Node *expr)
-{
-	return !contain_var_clause(expr) && !contain_volatile_functions(expr) && !contain_subplans(expr);
-}
-
-/* The arguments of a call of the function, by that or by an operator; NIL if the expression is none. */
-static List *
-arguments_of(Node *expr, Oid function)
-{
-	if (IsA(expr, OpExpr) && ((OpExpr *) expr)->opfuncid == function)
-		return ((OpExpr *) expr)->args;
-	if (IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == function)
-		return ((FuncExpr *) expr)->args;
-	return NIL;
-}
 
 /* Is the expression the distance that the scan orders by, from a query that is the same or may turn out to be? */
 static bool

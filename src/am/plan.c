@@ -5,7 +5,8 @@
  * sorts by columns.  When an index delivers the order no sort is left, but the column is still computed for each row that
  * is returned, which means fetching its vector, mostly from the TOAST table: a good part of a fast query.  So where an
  * index scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in their order (by
- * nested loops), hidden columns that equal what the scan orders by become NULL.
+ * nested loops), hidden columns that are what the scan orders by, or are computed from it as a similarity is, become
+ * NULL.
  *
  * Why nobody misses it: a LIMIT is the last step of its query level, and a hidden column belongs to its own level, where
  * only steps below the LIMIT could have used it; there is none between it and the step that computes the column.  WITH
@@ -15,6 +16,7 @@
 
 #include "access/genam.h"
 #include "am/am.h"
+#include "am/expression.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
@@ -43,7 +45,8 @@ scan_below(Plan *plan)
 	while (plan != NULL && IsA(plan, NestLoop))
 		plan = plan->lefttree;
 	scan = (IndexScan *) plan;
-	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL || !is_hnsw_index(scan->indexid))
+	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL ||
+		!IsA(linitial(scan->indexorderbyorig), OpExpr) || !is_hnsw_index(scan->indexid))
 		return NULL;
 	return scan;
 }
@@ -73,13 +76,31 @@ in_terms_of_scan(Node *expr, void *join)
 								: copyObject((Node *) entry->expr);
 }
 
-/* Is that what the scan orders by? */
+/* Is what the scan orders by in an expression, as an operator or as the function that it calls? */
 static bool
-is_distance(Expr *expr, Plan *plan, const IndexScan *scan)
+has_distance(Node *expr, void *arg)
+{
+	const IndexScan *scan = arg;
+	const OpExpr *ordering = linitial(scan->indexorderbyorig);
+	List *args;
+
+	if (expr == NULL)
+		return false;
+	args = arguments_of(expr, ordering->opfuncid);
+	if (args != NIL &&
+		((equal(linitial(args), linitial(ordering->args)) && equal(llast(args), llast(ordering->args))) ||
+		 (equal(linitial(args), llast(ordering->args)) && equal(llast(args), linitial(ordering->args)))))
+		return true;
+	return expression_tree_walker(expr, has_distance, arg);
+}
+
+/* Is that what the scan's rows are in the order of? */
+static bool
+is_order(Expr *expr, Plan *plan, IndexScan *scan)
 {
 	if (IsA(plan, NestLoop))
 		expr = (Expr *) in_terms_of_scan((Node *) expr, plan);
-	return list_member(scan->indexorderbyorig, expr);
+	return has_distance((Node *) expr, scan);
 }
 
 static void
@@ -96,7 +117,7 @@ drop_hidden_distance(Limit *limit)
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
 		TargetEntry *computed = entry->resjunk ? passed_entry((Node *) entry->expr, below) : NULL;
 
-		if (computed != NULL && computed->resjunk && is_distance(computed->expr, below, scan))
+		if (computed != NULL && computed->resjunk && is_order(computed->expr, below, scan))
 			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}
 }

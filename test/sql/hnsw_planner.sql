@@ -26,31 +26,6 @@ EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> target() LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> target() LIMIT 100;
 -- the whole table in order: a sort is cheaper and exact
 EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> target();
--- the distance as the first part of an order: only rows that are equally far are sorted
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> target(), id LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM large WHERE category > 500 ORDER BY v <-> target(), category DESC, id LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM large WHERE category = 7 ORDER BY v <-> target(), id LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY category, v <-> target() LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <-> target(), id;
-EXPLAIN (COSTS OFF) SELECT id FROM large WHERE false ORDER BY v <-> target(), id LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM large TABLESAMPLE SYSTEM (50) ORDER BY v <-> target(), id LIMIT 10;
-CREATE TABLE parted (id int, v vector(64)) PARTITION BY RANGE (id);
-CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (8000);
-CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (8000) TO (20001);
-INSERT INTO parted SELECT id, v FROM large;
-CREATE INDEX ON parted USING hnsw (v vector_l2_ops);
-VACUUM ANALYZE parted;
-EXPLAIN (COSTS OFF) SELECT id FROM parted ORDER BY v <-> target(), id LIMIT 10;
--- rows that are equally far, in the order that was asked for
-CREATE TABLE twins (id int, v vector(64));
-INSERT INTO twins SELECT i, test_vector(i / 20, 64) FROM generate_series(1, 4000) i;
-CREATE INDEX ON twins USING hnsw (v vector_l2_ops);
-VACUUM ANALYZE twins;
-CREATE TEMP VIEW nearest AS SELECT id FROM twins ORDER BY v <-> target(), id DESC LIMIT 25;
-EXPLAIN (COSTS OFF) SELECT * FROM nearest;
-SELECT array_agg(id) FROM nearest;
-DROP VIEW nearest;
-DROP TABLE parted, twins;
 -- no order, another operator, descending order
 EXPLAIN (COSTS OFF) SELECT count(*) FROM large WHERE v IS NOT NULL;
 EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY v <=> target() LIMIT 10;

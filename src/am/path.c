@@ -1,0 +1,259 @@
+/*
+ * path.c: index paths for orders that are the distance's in other words.
+ *
+ * The planner asks an index for the order of a query where that is the bare distance, ascending.  Many queries say it in
+ * another way, for which it would sort the whole table:
+ *
+ * - by a similarity: ORDER BY 1 - (v <=> $1) DESC.  Any row that is nearer is at least as similar, as each step from the
+ *   distance to the similarity keeps the order or turns it around, rounding included.
+ * - by a function: ORDER BY cosine_distance(v, $1), which is what the operator calls.
+ * - by more than the distance: ORDER BY v <-> $1, id.  An index that delivers the first part leaves an incremental sort of
+ *   the rows that are equally far.  From 17 on the planner sees that itself, for the bare distance.
+ *
+ * So where a table has an index of ours and the first part of the order is such an expression, a path is added that says
+ * so.  It competes with the others by its cost; the scan is the same.
+ *
+ * An index has no rows whose vector is null.  As for the planner's own paths these may be missing at the end of an order,
+ * but not where they would come first, as they do in a descending order: there the vector has to be known not to be null,
+ * by the column's definition or by the query's filter.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "am/am.h"
+#include "am/element.h"
+#include "am/expression.h"
+#include "compat.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static set_rel_pathlist_hook_type previous_set_rel_pathlist_hook = NULL;
+
+static bool
+is_ours(const IndexOptInfo *info)
+{
+	return (void (*)(void)) info->amcostestimate == (void (*)(void)) hnswcostestimate;
+}
+
+/* The sign of a constant: -1, 0 where it is none that is known, or 1. */
+static int
+sign_of(const Node *expr)
+{
+	const Const *constant = (const Const *) expr;
+	double value;
+
+	if (!IsA(expr, Const) || constant->constisnull || constant->consttype != FLOAT8OID)
+		return 0;
+	value = DatumGetFloat8(constant->constvalue);
+	return (value > 0) - (value < 0);
+}
+
+/* Is that the distance of an index's rows from something? */
+static OpExpr *
+match_distance(Node *expr, IndexOptInfo *info)
+{
+	Oid operator= get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
+	Oid function = get_opcode(operator);
+	List *args = arguments_of(expr, function);
+	Node *row;
+	Node *query;
+	OpExpr *distance;
+
+	if (list_length(args) != 2)
+		return NULL;
+	row = linitial(args);
+	query = lsecond(args);
+	if (!match_index_to_operand(row, 0, info))
+	{
+		row = lsecond(args);
+		query = linitial(args);
+		if (!match_index_to_operand(row, 0, info))
+			return NULL;
+	}
+	if (!is_fixed(query))
+		return NULL;
+	if (IsA(expr, OpExpr) && linitial(args) == row)
+		return (OpExpr *) expr;
+	distance = (OpExpr *) make_opclause(operator, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid,
+										exprInputCollation(expr));
+	distance->opfuncid = function;
+	return distance;
+}
+
+/* Are all distances of an index positive or 0?  Negative inner products need not be. */
+static bool
+is_never_negative(const IndexOptInfo *info)
+{
+	/* the planner holds a lock */
+	Relation index = index_open(info->indexoid, NoLock);
+	bool yes = element_type(index)->metric != CODE_IP;
+
+	index_close(index, NoLock);
+	return yes;
+}
+
+/* Is that a distance and a positive constant? */
+static bool
+is_positive(Node *expr, IndexOptInfo *info)
+{
+	OpExpr *op = (OpExpr *) expr;
+
+	if (!IsA(expr, OpExpr) || op->opfuncid != F_FLOAT8PL || !is_never_negative(info))
+		return false;
+	return (sign_of(linitial(op->args)) > 0 && match_distance(lsecond(op->args), info) != NULL) ||
+		   (sign_of(lsecond(op->args)) > 0 && match_distance(linitial(op->args), info) != NULL);
+}
+
+/*
+ * What an expression is a monotonic function of, *reversed turned around if it is a decreasing one; NULL if it is not
+ * known to be one of anything.
+ */
+static Node *
+take_step(Node *expr, IndexOptInfo *info, bool *reversed)
+{
+	OpExpr *op = (OpExpr *) expr;
+	Node *left;
+	Node *right;
+	int sign;
+
+	if (IsA(expr, FuncExpr) && (arguments_of(expr, F_FLOAT4_FLOAT8) || arguments_of(expr, F_FLOAT8_FLOAT4)))
+		return linitial(((FuncExpr *) expr)->args);
+	if (!IsA(expr, OpExpr))
+		return NULL;
+	left = linitial(op->args);
+	right = llast(op->args);
+	switch (op->opfuncid)
+	{
+		case F_FLOAT8PL:
+			return is_fixed(left) ? right : is_fixed(right) ? left : NULL;
+		case F_FLOAT8MI:
+			if (is_fixed(right))
+				return left;
+			*reversed = !*reversed;
+			return is_fixed(left) ? right : NULL;
+		case F_FLOAT8UM:
+			*reversed = !*reversed;
+			return right;
+		case F_FLOAT8MUL:
+			sign = sign_of(left) + sign_of(right);
+			*reversed ^= sign < 0;
+			return sign == 0 ? NULL : sign_of(left) ? right : left;
+		case F_FLOAT8DIV:
+			sign = sign_of(right);
+			if (sign == 0 && is_positive(right, info))
+			{
+				sign = -sign_of(left);
+				left = right;
+			}
+			*reversed ^= sign < 0;
+			return sign == 0 ? NULL : left;
+		default:
+			return NULL;
+	}
+}
+
+/* The distance that an expression goes by; *reversed is set if the expression is the less, the greater that is. */
+static OpExpr *
+distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
+{
+	*reversed = false;
+	while (expr != NULL)
+	{
+		OpExpr *distance = match_distance(expr, info);
+
+		if (distance != NULL)
+			return distance;
+		expr = take_step(expr, info, reversed);
+	}
+	return NULL;
+}
+
+/* Is the vector of each row that passes the query's filter known to be there? */
+static bool
+is_never_null(PlannerInfo *root, const RelOptInfo *rel, const OpExpr *distance)
+{
+	Var *row = linitial(distance->args);
+	List *clauses = extract_actual_clauses(rel->baserestrictinfo, false);
+	Relation table;
+	bool yes;
+
+	if (!IsA(row, Var))
+		return false;
+	if (IS_NONNULLABLE(row, find_nonnullable_vars((Node *) clauses)))
+		return true;
+	table = table_open(planner_rt_fetch(rel->relid, root)->relid, NoLock);
+	yes = IS_NOT_NULL_COLUMN(rel, table, row->varattno);
+	table_close(table, NoLock);
+	return yes;
+}
+
+/* Does the planner take the index for an order that begins with this by itself? */
+static bool
+is_native(const PlannerInfo *root, const PathKey *key, const Node *expr, const OpExpr *distance)
+{
+	return IsA(expr, OpExpr) && ((const OpExpr *) expr)->opfuncid == distance->opfuncid && !key->pk_nulls_first &&
+		   (PLANNER_ORDERS_BY_PREFIX || list_length(root->query_pathkeys) == 1);
+}
+
+static void
+add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
+{
+	PathKey *key = linitial_node(PathKey, root->query_pathkeys);
+	MEMBER_ITERATOR members;
+	EquivalenceMember *member;
+
+	MEMBERS_BEGIN(&members, key->pk_eclass, rel);
+	while ((member = MEMBERS_NEXT(&members, key->pk_eclass)) != NULL)
+	{
+		Node *expr = (Node *) member->em_expr;
+		bool reversed;
+		OpExpr *distance = bms_equal(member->em_relids, rel->relids) ? distance_within(expr, info, &reversed) : NULL;
+
+		if (distance == NULL || reversed == PATHKEY_IS_ASCENDING(key) || is_native(root, key, expr, distance))
+			continue;
+		/* its order is that of float8 and float4, not one that somebody has made up */
+		if (get_op_opfamily_sortfamily(distance->opno, info->opfamily[0]) != key->pk_opfamily)
+			continue;
+		if (key->pk_nulls_first && !is_never_null(root, rel, distance))
+			continue;
+		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
+												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));
+		return;
+	}
+}
+
+static void
+set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	if (root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL && !IS_DUMMY_REL(rel) &&
+		bms_is_empty(rel->lateral_relids))
+	{
+		ListCell *cell;
+
+		foreach (cell, rel->indexlist)
+		{
+			IndexOptInfo *info = lfirst_node(IndexOptInfo, cell);
+
+			if (is_ours(info) && (info->indpred == NIL || info->predOK))
+				add_path_of(root, rel, info);
+		}
+	}
+	if (previous_set_rel_pathlist_hook)
+		previous_set_rel_pathlist_hook(root, rel, rti, rte);
+}
+
+void
+path_init(void)
+{
+	previous_set_rel_pathlist_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = set_rel_pathlist;
+}

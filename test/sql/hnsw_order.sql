@@ -1,0 +1,122 @@
+-- orders that are the distance's in other words: which of them an index delivers, and that it is the right order
+SET client_min_messages = warning;
+\getenv srcdir PG_ABS_SRCDIR
+\set test_vector :srcdir '/test_vector.sql'
+\i :test_vector
+SET max_parallel_workers_per_gather = 0;
+CREATE TABLE item (id int, kind int, v vector(64) NOT NULL, maybe vector(64), small bit(64));
+INSERT INTO item SELECT i, i % 100, test_vector(i, 64), test_vector(i, 64), binary_quantize(test_vector(i, 64))
+FROM generate_series(1, 10000) i;
+CREATE INDEX item_l2 ON item USING hnsw (v vector_l2_ops);
+CREATE INDEX item_cosine ON item USING hnsw (v vector_cosine_ops);
+CREATE INDEX item_ip ON item USING hnsw (v vector_ip_ops);
+CREATE INDEX item_maybe ON item USING hnsw (maybe vector_l2_ops);
+CREATE INDEX item_half ON item USING hnsw ((maybe::halfvec(64)) halfvec_l2_ops);
+CREATE INDEX item_bit ON item USING hnsw (small bit_hamming_ops);
+VACUUM ANALYZE item;
+CREATE TABLE target AS SELECT v, small FROM item WHERE id = 77;
+-- What is looked for: known to the executor only, at no cost, and shown alike by all versions of EXPLAIN.
+CREATE FUNCTION target() RETURNS vector LANGUAGE sql STABLE COST 0.0001 AS $$ SELECT v FROM target LIMIT 1 $$;
+CREATE FUNCTION target_bits() RETURNS bit LANGUAGE sql STABLE COST 0.0001 AS $$ SELECT small FROM target LIMIT 1 $$;
+
+-- similarities
+EXPLAIN (COSTS OFF) SELECT id, 1 - (v <=> target()) AS similarity FROM item ORDER BY similarity DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <#> target()) * -1 DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id, -(v <#> target()) AS product FROM item ORDER BY product DESC, id LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 / (1 + (target() <-> v)) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY ((v <-> target()) / 2 - 1)::real LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (small <~> target_bits()) / 64 DESC NULLS LAST LIMIT 5;
+-- the operator's function
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY cosine_distance(v, target()) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - cosine_distance(target(), v) DESC LIMIT 5;
+-- a null would come first
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (maybe <-> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (maybe <-> target()) DESC NULLS LAST LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE maybe IS NOT NULL ORDER BY 1 - (maybe <-> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE 1 - (maybe <-> target()) > 0 ORDER BY 1 - (maybe <-> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY maybe::halfvec(64) <-> target()::halfvec(64), id LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE kind > 10 OR maybe IS NOT NULL ORDER BY -(maybe <-> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target() NULLS FIRST LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY maybe <-> target() NULLS FIRST LIMIT 5;
+-- farthest first, or neither
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (v <=> target()) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <=> target()) + 1 DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <=> target()) * kind LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 0 * (v <=> target()) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 / (1 + (v <#> target())) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 / ((v <-> target()) - 1) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <=> test_vector(kind, 64) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (v <=> target()) + random() DESC LIMIT 5;
+
+-- the distance as the first part of an order: only rows that are equally far are sorted
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target(), id LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE kind > 10 ORDER BY v <-> target(), kind DESC, id LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY kind, v <-> target() LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target(), id;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE false ORDER BY v <-> target(), id LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM item TABLESAMPLE SYSTEM (50) ORDER BY v <-> target(), id LIMIT 10;
+
+-- partitions, a join, a partial index
+CREATE TABLE part (id int, v vector(64) NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (1) TO (5000);
+CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (5000) TO (10001);
+INSERT INTO part SELECT id, v FROM item;
+CREATE INDEX ON part USING hnsw (v vector_cosine_ops);
+VACUUM ANALYZE part;
+EXPLAIN (COSTS OFF) SELECT id FROM part ORDER BY v <=> target(), id LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id, 1 - (v <=> target()) AS similarity FROM part ORDER BY similarity DESC LIMIT 10;
+CREATE TABLE kind (id int PRIMARY KEY, name text);
+INSERT INTO kind SELECT i, 'kind ' || i FROM generate_series(0, 99) i;
+ANALYZE kind;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+EXPLAIN (COSTS OFF) SELECT item.id, name FROM item JOIN kind ON kind.id = kind ORDER BY 1 - (v <=> target()) DESC LIMIT 5;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+DROP INDEX item_l2;
+CREATE INDEX item_some ON item USING hnsw (v vector_l2_ops) WHERE kind < 50;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY -(v <-> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item WHERE kind < 50 ORDER BY -(v <-> target()) DESC LIMIT 5;
+
+-- hidden columns that only the order needs are not computed
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id FROM item ORDER BY 1 - (v <=> target()) DESC LIMIT 5;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id FROM item ORDER BY 1 - cosine_distance(target(), v) DESC LIMIT 5;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id, 1 - (v <=> target()) AS similarity FROM item ORDER BY similarity DESC LIMIT 5;
+
+SET hnsw.ef_search = 200;
+-- the same rows as by sorting all; rows that are equally far in the order that was asked for
+CREATE TABLE twin (id int, v vector(64) NOT NULL);
+INSERT INTO twin SELECT i, test_vector(i / 20, 64) FROM generate_series(1, 4000) i;
+CREATE INDEX ON twin USING hnsw (v vector_cosine_ops);
+VACUUM ANALYZE twin;
+CREATE FUNCTION answers(query text) RETURNS TABLE (way text, answer int[]) LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOREACH way IN ARRAY '{index,sort}'::text[] LOOP
+		PERFORM set_config('enable_indexscan', (way = 'index')::text, true);
+		PERFORM set_config('enable_seqscan', (way = 'sort')::text, true);
+		FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+			IF line ~ 'Scan' AND (line ~ 'Index Scan') <> (way = 'index') THEN
+				RAISE '% by %', query, line;
+			END IF;
+		END LOOP;
+		EXECUTE 'SELECT array_agg(id) FROM (' || query || ') q' INTO answer;
+		RETURN NEXT;
+	END LOOP;
+END $$;
+SELECT * FROM answers('SELECT id FROM twin ORDER BY v <=> target(), id DESC LIMIT 25');
+SELECT * FROM answers('SELECT id FROM twin ORDER BY 1 - (v <=> target()) DESC, id DESC LIMIT 25');
+SELECT * FROM answers('SELECT id FROM twin WHERE id % 7 = 3 ORDER BY 1 - (v <=> target()) DESC, id LIMIT 10');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY (v <#> target()) * -1 DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 2 / (1 + (maybe <-> target())) DESC NULLS LAST LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM part ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
+RESET hnsw.ef_search;
+-- prepared, with a parameter, for any plan
+PREPARE nearest AS SELECT id, 1 - (v <=> $1) AS similarity FROM item ORDER BY similarity DESC LIMIT $2;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE nearest('[0]', 1);
+RESET plan_cache_mode;
+DROP TABLE item, target, part, kind, twin;
+DROP FUNCTION target(), target_bits(), answers, test_vector;
