@@ -6,9 +6,10 @@
  * element.c   from a Datum to what the engine indexes
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
- * cost.c      the planner          plan.c     what a plan need not compute
- * path.c      other orders         cutoff.c   how far its filter lets a scan go
- * running.c   a scan's query       expression.c  what an expression is
+ * cost.c      the planner          path.c     which orders it may have
+ * rank.c      rows by number       plan.c     what a plan need not compute
+ * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
+ * expression.c  what an expression is
  * validate.c  operator classes     statistics.c  what an index knows of its rows
  */
 #ifndef HNSWC_AM_H
@@ -108,6 +109,10 @@ extern void plan_init(void);
 
 /* path.c */
 extern void path_init(void);
+
+/* rank.c */
+/* Puts limits to queries that number rows by distance, within a query that is about to be planned. */
+extern void rank_limit(Query *parse);
 
 /* running.c */
 extern void running_init(void);

@@ -153,8 +153,11 @@ drop_hidden_distances(Plan *plan)
 static PlannedStmt *
 plan_query(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	PlannedStmt *stmt = previous_planner_hook ? previous_planner_hook(parse, query_string, cursor_options, params)
-											  : standard_planner(parse, query_string, cursor_options, params);
+	PlannedStmt *stmt;
+
+	rank_limit(parse);
+	stmt = previous_planner_hook ? previous_planner_hook(parse, query_string, cursor_options, params)
+								 : standard_planner(parse, query_string, cursor_options, params);
 
 	drop_hidden_distances(stmt->planTree);
 	drop_in_list(stmt->subplans);
