@@ -7,7 +7,7 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          path.c     which orders it may have
- * rank.c      rows by number       plan.c     what a plan need not compute
+ * rewrite.c   what comes before    plan.c     what a plan need not compute
  * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
  * expression.c  what an expression is
  * validate.c  operator classes     statistics.c  what an index knows of its rows
@@ -110,9 +110,9 @@ extern void plan_init(void);
 /* path.c */
 extern void path_init(void);
 
-/* rank.c */
-/* Puts limits to queries that number rows by distance, within a query that is about to be planned. */
-extern void rank_limit(Query *parse);
+/* rewrite.c */
+/* Changes what the planner would not find an index for, in a query that is about to be planned and those inside of it. */
+extern void rewrite_queries(Query *parse);
 
 /* running.c */
 extern void running_init(void);

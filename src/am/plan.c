@@ -155,7 +155,7 @@ plan_query(Query *parse, const char *query_string, int cursor_options, ParamList
 {
 	PlannedStmt *stmt;
 
-	rank_limit(parse);
+	rewrite_queries(parse);
 	stmt = previous_planner_hook ? previous_planner_hook(parse, query_string, cursor_options, params)
 								 : standard_planner(parse, query_string, cursor_options, params);
 

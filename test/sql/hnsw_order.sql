@@ -56,6 +56,19 @@ EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target(), id;
 EXPLAIN (COSTS OFF) SELECT id FROM item WHERE false ORDER BY v <-> target(), id LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM item TABLESAMPLE SYSTEM (50) ORDER BY v <-> target(), id LIMIT 10;
 
+-- rounded, if nothing says in which order rows come that are equal then
+EXPLAIN (COSTS OFF) SELECT id, round((1 - (v <=> target()))::numeric, 4) AS similarity FROM item ORDER BY similarity DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round(100 * (v <=> target())) LIMIT 5;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id, (v <=> target())::numeric(5, 2) FROM item ORDER BY 2 LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT s.id FROM target, LATERAL (SELECT id FROM item ORDER BY trunc((1 - (item.v <=> target.v))::numeric, 2) DESC LIMIT 5) s;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round((1 - (v <=> target()))::numeric, 4) DESC, id LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round((v <=> target())::numeric, kind) LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round((v <=> target())::numeric, 4) FETCH FIRST 5 ROWS WITH TIES;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round((v <=> target())::numeric, 4);
+EXPLAIN (COSTS OFF) SELECT round((v <=> target())::numeric, 4) FROM item GROUP BY 1 ORDER BY 1 LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT DISTINCT round((v <=> target())::numeric, 4) FROM item ORDER BY 1 LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY round((maybe <-> target())::numeric, 4) DESC LIMIT 5;
+
 -- partitions, a join, a partial index
 CREATE TABLE part (id int, v vector(64) NOT NULL) PARTITION BY RANGE (id);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (1) TO (5000);
@@ -111,6 +124,7 @@ SELECT * FROM answers('SELECT id FROM twin WHERE id % 7 = 3 ORDER BY 1 - (v <=> 
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY (v <#> target()) * -1 DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 2 / (1 + (maybe <-> target())) DESC NULLS LAST LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 - (v <=> target()))::numeric, 2) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM part ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
 RESET hnsw.ef_search;
 -- prepared, with a parameter, for any plan

@@ -1,23 +1,29 @@
 /*
- * rank.c: a LIMIT where a query numbers rows by their distance and looks at the first numbers only.
+ * rewrite.c: queries in other words, which mean the same, and for which the planner can use an index.
+ *
+ * Numbers.  Searches by several criteria are merged by numbers:
  *
  *   SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t ORDER BY rank LIMIT 20
  *   SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t) s WHERE rank <= 20
  *
- * is how searches by several criteria are merged.  PostgreSQL does not see that rows that are numbered in an order are in
- * the order of their numbers, nor that it can stop numbering: it would measure and sort the whole table.  So before such a
- * query is planned it is put in other words, which mean the same:
+ * PostgreSQL does not see that rows that are numbered in an order are in the order of their numbers, nor that it can stop
+ * numbering: it would measure and sort the whole table.  Instead:
  *
  *   SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t ORDER BY v <=> $1, rank LIMIT 20
  *   SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t
  *     ORDER BY v <=> $1, rank LIMIT 20) s WHERE rank <= 20
  *
- * Why they do.  Rows that are farther have no smaller number, so a leading sort by the distance changes nothing.  Of numbers
- * that differ (row_number) no more than k are k or less, those of the first k rows; where equally far rows share a number
- * (rank) the rows of the numbers to k are the first k and those that are as far as the last of them: WITH TIES.  The
- * condition stays, and what it is compared with is the same for all rows.  Nothing is done where another step comes between
- * numbering and the LIMIT (DISTINCT, grouping, set operations, functions that return sets), where rows are numbered by
- * partition or in several ways, and where the order has nothing to do with a distance that hnsw knows.
+ * Rows that are farther have no smaller number, so a leading sort by the distance changes nothing.  Of numbers that differ
+ * (row_number) no more than k are k or less, those of the first k rows; where equally far rows share a number (rank) the
+ * rows of the numbers to k are the first k and those that are as far as the last of them: WITH TIES.  The condition stays,
+ * and what it is compared with is the same for all rows.  Nothing is done where rows are numbered by partition or in
+ * several ways.
+ *
+ * Rounding.  ORDER BY round((1 - (v <=> $1))::numeric, 4) DESC LIMIT 20 leaves the order of rows that are equal after
+ * rounding open; so it may be that of 1 - (v <=> $1), if nothing else comes after it.
+ *
+ * Nothing is done where another step comes between these orders and the LIMIT (DISTINCT, grouping, set operations,
+ * functions that return sets), or where the order has nothing to do with a distance that hnsw knows.
  */
 #include "postgres.h"
 
@@ -25,10 +31,12 @@
 #include "access/stratnum.h"
 #include "am/am.h"
 #include "am/expression.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -75,14 +83,20 @@ has_distance(Node *expr, void *arg)
 	return expression_tree_walker(expr, has_distance, arg);
 }
 
-/* Do a query's rows go from its only numbering to its LIMIT, if it has one, without another step? */
+/* Do a query's rows go from what reads and numbers them to its LIMIT, if it has one, without another step? */
+static bool
+is_plain(const Query *query)
+{
+	return query->commandType == CMD_SELECT && query->distinctClause == NIL && query->groupClause == NIL &&
+		   query->groupingSets == NIL && query->havingQual == NULL && query->setOperations == NULL &&
+		   query->rowMarks == NIL && !query->hasAggs && !query->hasTargetSRFs;
+}
+
+/* Are rows numbered, in one way only? */
 static bool
 is_numbering(const Query *query)
 {
-	return query->commandType == CMD_SELECT && query->hasWindowFuncs && list_length(query->windowClause) == 1 &&
-		   query->distinctClause == NIL && query->groupClause == NIL && query->groupingSets == NIL &&
-		   query->havingQual == NULL && query->setOperations == NULL && query->rowMarks == NIL && !query->hasAggs &&
-		   !query->hasTargetSRFs;
+	return is_plain(query) && query->hasWindowFuncs && list_length(query->windowClause) == 1;
 }
 
 /* Is that a number that rows are given in order of distance? */
@@ -128,6 +142,80 @@ order_by_distance(Query *query)
 	first = linitial_node(SortGroupClause, query->sortClause);
 	if (first->sortop == Int8LessOperator && is_rank(get_sortgroupclause_tle(first, query->targetList), query))
 		query->sortClause = order_with_distance(query, query->sortClause);
+}
+
+/* What an expression rounds; itself if it does not. */
+static Node *
+unrounded(Node *expr)
+{
+	while (IsA(expr, FuncExpr))
+	{
+		List *args = ((FuncExpr *) expr)->args;
+
+		switch (((FuncExpr *) expr)->funcid)
+		{
+			case F_NUMERIC_FLOAT8:
+			case F_NUMERIC_NUMERIC_INT4:
+			case F_ROUND_NUMERIC:
+			case F_ROUND_NUMERIC_INT4:
+			case F_TRUNC_NUMERIC:
+			case F_TRUNC_NUMERIC_INT4:
+			case F_ROUND_FLOAT8:
+				break;
+			default:
+				return expr;
+		}
+		if (list_length(args) > 1 && !is_fixed(lsecond(args)))
+			return expr;
+		expr = linitial(args);
+	}
+	return expr;
+}
+
+/* The entry of a query that computes an expression, hidden if it is a new one. */
+static TargetEntry *
+entry_of(Query *query, Node *expr)
+{
+	TargetEntry *entry = tlist_member((Expr *) expr, query->targetList);
+
+	if (entry == NULL)
+	{
+		entry = makeTargetEntry((Expr *) copyObject(expr), list_length(query->targetList) + 1, NULL, true);
+		query->targetList = lappend(query->targetList, entry);
+	}
+	return entry;
+}
+
+/* ORDER BY round(distance) LIMIT k */
+static void
+order_by_unrounded(Query *query)
+{
+	SortGroupClause *order;
+	Node *rounded;
+	Node *expr;
+	Oid family;
+	int strategy;
+	bool ascending;
+
+	if (!is_plain(query) || query->hasWindowFuncs || query->limitCount == NULL ||
+		query->limitOption != LIMIT_OPTION_COUNT || list_length(query->sortClause) != 1)
+		return;
+	order = linitial_node(SortGroupClause, query->sortClause);
+	rounded = get_sortgroupclause_expr(order, query->targetList);
+	expr = unrounded(rounded);
+	if (expr == rounded || exprType(expr) != FLOAT8OID || !has_distance(expr, NULL))
+		return;
+	/* by default: an order that somebody has made up is not that of numbers */
+	family = get_opclass_family(GetDefaultOpClass(exprType(rounded), BTREE_AM_OID));
+	strategy = get_op_opfamily_strategy(order->sortop, family);
+	if (strategy == InvalidStrategy)
+		return;
+	ascending = strategy == BTLessStrategyNumber;
+	order = copyObject(order);
+	order->tleSortGroupRef = assignSortGroupRef(entry_of(query, expr), query->targetList);
+	get_sort_group_operators(FLOAT8OID, ascending, true, !ascending, ascending ? &order->sortop : NULL, &order->eqop,
+							 ascending ? NULL : &order->sortop, &order->hashable);
+	query->sortClause = list_make1(order);
 }
 
 static bool
@@ -257,22 +345,23 @@ limit_ranks(Query *outer, Node *conditions)
 }
 
 static bool
-limit_queries(Node *node, void *arg)
+rewrite_query(Node *node, void *arg)
 {
 	Query *query = (Query *) node;
 
 	if (node == NULL)
 		return false;
 	if (!IsA(node, Query))
-		return expression_tree_walker(node, limit_queries, arg);
+		return expression_tree_walker(node, rewrite_query, arg);
 	order_by_distance(query);
+	order_by_unrounded(query);
 	if (query->commandType == CMD_SELECT && query->jointree != NULL)
 		limit_ranks(query, query->jointree->quals);
-	return query_tree_walker(query, limit_queries, arg, 0);
+	return query_tree_walker(query, rewrite_query, arg, 0);
 }
 
 void
-rank_limit(Query *parse)
+rewrite_queries(Query *parse)
 {
-	(void) limit_queries((Node *) parse, NULL);
+	(void) rewrite_query((Node *) parse, NULL);
 }
