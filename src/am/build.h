@@ -30,7 +30,8 @@ typedef struct BuildRows
 	IndexState *state;
 	const ElementType *type;
 	ArenaShared *shared;
-	bool report; /* this process reports progress */
+	bool report;   /* this process reports progress */
+	bool left_out; /* it has met rows that are not indexed */
 	MemoryContext row_cxt;
 
 	/* in memory */

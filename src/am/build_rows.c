@@ -185,14 +185,17 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	int layer;
 
 	CHECK_FOR_INTERRUPTS();
-	if (isnull[0])
-		return;
 	old = MemoryContextSwitchTo(rows->row_cxt);
-	indexed = element_read(rows->type, rows->state->spec.dims, values[0], rows->vector);
+	indexed = !isnull[0] && element_read(rows->type, rows->state->spec.dims, values[0], rows->vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(rows->row_cxt);
 	if (!indexed)
+	{
+		if (!rows->left_out)
+			index_set_incomplete(index, false);
+		rows->left_out = true;
 		return;
+	}
 	encode_row(rows);
 	layer = graph_random_layer(rows->state->m);
 	if (!insert_in_memory(rows, tid, layer))

@@ -12,6 +12,7 @@
 #include "am/am.h"
 #include "am/element.h"
 #include "graph/memory.h"
+#include "utils/inval.h"
 
 static void *
 encode(const Coder *coder, Size size, const float *vector)
@@ -39,6 +40,19 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 	index_insert_unlock(index);
 }
 
+/*
+ * A row is not indexed.  Plans may rely on all rows being there (path.c): others have to be made from now on.  A query
+ * that has its plan already, but not yet its snapshot, may miss this row as it may miss any.
+ */
+static void
+leave_out(Relation index, const IndexState *state, Relation heap)
+{
+	if (!state->complete)
+		return;
+	index_set_incomplete(index, true);
+	CacheInvalidateRelcache(heap);
+}
+
 bool
 hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
 		   IndexUniqueCheck checkUnique, bool indexUnchanged, IndexInfo *indexInfo)
@@ -49,14 +63,14 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	IndexState *state;
 	float *vector;
 
-	if (isnull[0])
-		return false;
 	state = index_state_get(index, &entry);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	vector = palloc_on_line(state->spec.dims * sizeof(float));
-	if (element_read(element_type(index), state->spec.dims, values[0], vector))
+	if (!isnull[0] && element_read(element_type(index), state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
+	else
+		leave_out(index, state, heap);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return false;

@@ -15,7 +15,7 @@
  *
  * An index has no rows whose vector is null.  As for the planner's own paths these may be missing at the end of an order,
  * but not where they would come first, as they do in a descending order: there the vector has to be known not to be null,
- * by the column's definition or by the query's filter.
+ * by the column's definition, by the query's filter, or because the index has never left out a row.
  */
 #include "postgres.h"
 
@@ -177,6 +177,19 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 	return NULL;
 }
 
+/* Has no row been left out of an index so far? */
+static bool
+is_complete(const IndexOptInfo *info)
+{
+	/* the planner holds a lock */
+	Relation index = index_open(info->indexoid, NoLock);
+	NodeId entry;
+	bool yes = index_state_get(index, &entry)->complete;
+
+	index_close(index, NoLock);
+	return yes;
+}
+
 /* Is the vector of each row that passes the query's filter known to be there? */
 static bool
 is_never_null(PlannerInfo *root, const RelOptInfo *rel, const OpExpr *distance)
@@ -223,7 +236,7 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 		/* its order is that of float8 and float4, not one that somebody has made up */
 		if (get_op_opfamily_sortfamily(distance->opno, info->opfamily[0]) != key->pk_opfamily)
 			continue;
-		if (key->pk_nulls_first && !is_never_null(root, rel, distance))
+		if (key->pk_nulls_first && !is_never_null(root, rel, distance) && !is_complete(info))
 			continue;
 		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
 												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));

@@ -124,6 +124,8 @@ typedef enum RerankSource
 	RERANK_TABLE, /* nothing: the heap tuple is fetched */
 } RerankSource;
 
+#define META_COMPLETE 0x0001 /* so far no row of the table has been left out: null, or without a direction for cosine */
+
 /* The contents of block 0. */
 typedef struct MetaPage
 {
@@ -142,7 +144,7 @@ typedef struct MetaPage
 	uint16 slot_size;
 	uint16 slot_start; /* where slot 0 starts on its page */
 	uint16 slots_per_page;
-	uint16 reserved;
+	uint16 flags;       /* META_COMPLETE; changes */
 	uint32 params_size; /* bytes of trained parameters on the pages from params_block on */
 	BlockNumber params_block;
 	/* what follows changes */

@@ -7,6 +7,7 @@ SET max_parallel_workers_per_gather = 0;
 CREATE TABLE item (id int, kind int, v vector(64) NOT NULL, maybe vector(64), small bit(64));
 INSERT INTO item SELECT i, i % 100, test_vector(i, 64), test_vector(i, 64), binary_quantize(test_vector(i, 64))
 FROM generate_series(1, 10000) i;
+UPDATE item SET maybe = NULL WHERE id = 10000;
 CREATE INDEX item_l2 ON item USING hnsw (v vector_l2_ops);
 CREATE INDEX item_cosine ON item USING hnsw (v vector_cosine_ops);
 CREATE INDEX item_ip ON item USING hnsw (v vector_ip_ops);
@@ -127,6 +128,74 @@ SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 2 / (1 
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 - (v <=> target()))::numeric, 2) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM part ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
 RESET hnsw.ef_search;
+-- an index that has left out no row: until one is null, or has no direction.  In a temporary table no other session's
+-- snapshot keeps rows that are gone.
+CREATE TEMP TABLE filled AS SELECT id, v FROM item WHERE id <= 2000;
+CREATE INDEX filled_cosine ON filled USING hnsw (v vector_cosine_ops);
+CREATE INDEX filled_l2 ON filled USING hnsw (v vector_l2_ops);
+VACUUM ANALYZE filled;
+CREATE FUNCTION ways(OUT cosine text, OUT l2 text) LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXPLAIN SELECT id FROM filled ORDER BY 1 - (v <=> target()) DESC LIMIT 5 LOOP
+		cosine := coalesce(cosine, substring(line FROM '(\w+ Scan)'));
+	END LOOP;
+	FOR line IN EXPLAIN SELECT id FROM filled ORDER BY -(v <-> target()) DESC LIMIT 5 LOOP
+		l2 := coalesce(l2, substring(line FROM '(\w+ Scan)'));
+	END LOOP;
+END $$;
+SELECT * FROM ways();
+PREPARE first AS SELECT id FROM filled ORDER BY 1 - (v <=> target()) DESC LIMIT 2;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE first;
+-- a vector without a direction is in no index for the cosine distance, which is NaN
+INSERT INTO filled VALUES (3000, array_fill(0, ARRAY[64])::vector);
+SELECT * FROM ways();
+EXECUTE first;
+BEGIN;
+UPDATE filled SET v = NULL WHERE id = 1;
+SELECT * FROM ways();
+EXECUTE first;
+ROLLBACK;
+DELETE FROM filled WHERE id = 3000;
+VACUUM filled;
+SELECT * FROM ways();
+EXECUTE first;
+REINDEX TABLE filled;
+SELECT * FROM ways();
+EXPLAIN (COSTS OFF) EXECUTE first;
+INSERT INTO filled VALUES (3001, NULL);
+SELECT * FROM ways();
+DELETE FROM filled;
+INSERT INTO filled SELECT id, v FROM item WHERE id <= 2000;
+REINDEX INDEX filled_l2;
+SELECT * FROM ways();
+DROP TABLE filled;
+RESET plan_cache_mode;
+-- built by two processes
+SET min_parallel_table_scan_size = 1;
+SET max_parallel_maintenance_workers = 1;
+CREATE TABLE filled AS SELECT id, v FROM item WHERE id <= 2000;
+CREATE INDEX filled_cosine ON filled USING hnsw (v vector_cosine_ops);
+CREATE INDEX filled_l2 ON filled USING hnsw (v vector_l2_ops);
+ANALYZE filled;
+SELECT * FROM ways();
+INSERT INTO filled VALUES (2001, NULL);
+REINDEX TABLE filled;
+SELECT * FROM ways();
+TRUNCATE filled;
+INSERT INTO filled SELECT id, v FROM item WHERE id <= 2000;
+ANALYZE filled;
+SELECT * FROM ways();
+RESET max_parallel_maintenance_workers;
+RESET min_parallel_table_scan_size;
+-- rows that a partial index is not about do not matter
+CREATE INDEX filled_l1 ON filled USING hnsw (v vector_l1_ops) WHERE id < 1500;
+INSERT INTO filled VALUES (3002, NULL);
+EXPLAIN (COSTS OFF) SELECT id FROM filled WHERE id < 1500 ORDER BY -(v <+> target()) DESC LIMIT 5;
+DROP TABLE filled;
+DROP FUNCTION ways;
 -- prepared, with a parameter, for any plan
 PREPARE nearest AS SELECT id, 1 - (v <=> $1) AS similarity FROM item ORDER BY similarity DESC LIMIT $2;
 SET plan_cache_mode = force_generic_plan;
