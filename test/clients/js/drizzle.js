@@ -1,5 +1,5 @@
 // drizzle-orm, which has the types and distances itself.
-import { asc, cosineDistance, hammingDistance, innerProduct, jaccardDistance, l1Distance, l2Distance, sql } from 'drizzle-orm';
+import { asc, cosineDistance, desc, gt, hammingDistance, innerProduct, jaccardDistance, l1Distance, l2Distance, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { bit, halfvec, pgTable, serial, sparsevec, vector } from 'drizzle-orm/pg-core';
 import pg from 'pg';
@@ -38,6 +38,17 @@ for (const [operator, distance] of Object.entries(distances)) {
 		assertOrder(await db.select().from(items).orderBy(by).limit(5), operator);
 	});
 }
+
+// As its guide to similarity search has it; each mention of the query is a parameter of its own.
+await check('drizzle: by similarity', async () => {
+	const similarity = sql`1 - (${cosineDistance(items.v, query)})`;
+	const find = db.select({ id: items.id, similarity }).from(items).where(gt(similarity, -0.5))
+		.orderBy((row) => desc(row.similarity)).limit(4);
+	assertOrder(await find, '<=>');
+	const plan = (await db.execute(sql`EXPLAIN ${find.getSQL()}`)).rows.map((row) => row['QUERY PLAN']).join('\n');
+	assert.match(plan, /Index Scan/);
+	assert.doesNotMatch(plan, /Sort/);
+});
 
 await check('drizzle: halfvec and sparsevec', async () => {
 	assertOrder(await db.select().from(items).orderBy(l2Distance(items.h, query)).limit(5), '<->');
