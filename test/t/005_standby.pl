@@ -77,6 +77,15 @@ unlike($errors, qr/ERROR:(?!.*canceling statement due to conflict with recovery)
 same_answers('after vacuums and reuse');
 is(rows_match($primary, 't', '<->'), '0 missed, 0 too many, 0 twice', 'the primary has all rows');
 
+# the first row that is left out of an index ends its use for orders in which that would come first
+my $farthest = q{SELECT id FROM t ORDER BY -(v <-> test_vector(1, 32)) DESC LIMIT 1};
+like($standby->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN $farthest"), qr/Index Scan/, 'a descending order by the index');
+$primary->safe_psql('postgres', 'INSERT INTO t VALUES (100000, NULL)');
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
+is($standby->safe_psql('postgres', "SET enable_seqscan = off; $farthest"), 100000, 'a null comes first');
+$primary->safe_psql('postgres', 'DELETE FROM t WHERE v IS NULL');
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
+
 # the standby takes over
 $standby->promote;
 $standby->safe_psql('postgres', 'INSERT INTO t SELECT i, test_vector(i, 32) FROM generate_series(100001, 100500) i');
