@@ -102,6 +102,21 @@ typedef RelFileNode RelLocator;
 #define PATHKEY_IS_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
 #endif
 
+/* A copy of a query's table in another query, of which it is the only one: permissions are apart since 16. */
+#if PG_VERSION_NUM >= 160000
+#define COPY_PERMISSIONS(rte, from, to)                                                                               \
+	do                                                                                                                \
+	{                                                                                                                 \
+		if ((rte)->perminfoindex == 0)                                                                                \
+			break;                                                                                                    \
+		(to)->rteperminfos =                                                                                          \
+			list_make1(copyObject(list_nth_node(RTEPermissionInfo, (from)->rteperminfos, (rte)->perminfoindex - 1))); \
+		(rte)->perminfoindex = 1;                                                                                     \
+	} while (0)
+#else
+#define COPY_PERMISSIONS(rte, from, to) ((void) (rte))
+#endif
+
 /* Is a column NOT NULL?  Since 18 that may not have been checked for all rows. */
 #if PG_VERSION_NUM >= 170000
 #define IS_NOT_NULL_COLUMN(rel, table, column) ((void) (table), bms_is_member(column, (rel)->notnullattnums))

@@ -7,7 +7,7 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          path.c     which orders it may have
- * rewrite.c   what comes before    plan.c     what a plan need not compute
+ * rewrite.c   in other words       plan.c     what a plan need not compute
  * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
  * expression.c  what an expression is
  * validate.c  operator classes     statistics.c  what an index knows of its rows

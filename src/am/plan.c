@@ -36,13 +36,20 @@ is_hnsw_index(Oid index)
 	return ours;
 }
 
+/* Is a plan a join or a condition on the rows of the one below it, in their order? */
+static bool
+keeps_order(const Plan *plan)
+{
+	return IsA(plan, NestLoop) || (IsA(plan, Result) && plan->lefttree != NULL);
+}
+
 /* The index scan that a plan's rows come from: itself, or the outer side of nested loops; NULL if it is none of ours. */
 static IndexScan *
 scan_below(Plan *plan)
 {
 	IndexScan *scan;
 
-	while (plan != NULL && IsA(plan, NestLoop))
+	while (plan != NULL && keeps_order(plan))
 		plan = plan->lefttree;
 	scan = (IndexScan *) plan;
 	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL ||
@@ -63,7 +70,7 @@ passed_entry(const Node *expr, const Plan *below)
 	return list_nth_node(TargetEntry, below->targetlist, var->varattno - 1);
 }
 
-/* What an expression of a nested loop is in terms of the scan that it joins; what comes from other tables stays as it is. */
+/* What an expression of such a plan is in terms of the scan below; what comes from other tables stays as it is. */
 static Node *
 in_terms_of_scan(Node *expr, void *join)
 {
@@ -72,8 +79,8 @@ in_terms_of_scan(Node *expr, void *join)
 
 	if (entry == NULL)
 		return expression_tree_mutator(expr, in_terms_of_scan, join);
-	return IsA(below, NestLoop) ? in_terms_of_scan((Node *) entry->expr, (void *) below)
-								: copyObject((Node *) entry->expr);
+	return keeps_order(below) ? in_terms_of_scan((Node *) entry->expr, (void *) below)
+							  : copyObject((Node *) entry->expr);
 }
 
 /* Is what the scan orders by in an expression, as an operator or as the function that it calls? */
@@ -98,7 +105,7 @@ has_distance(Node *expr, void *arg)
 static bool
 is_order(Expr *expr, Plan *plan, IndexScan *scan)
 {
-	if (IsA(plan, NestLoop))
+	if (keeps_order(plan))
 		expr = (Expr *) in_terms_of_scan((Node *) expr, plan);
 	return has_distance((Node *) expr, scan);
 }
@@ -106,8 +113,7 @@ is_order(Expr *expr, Plan *plan, IndexScan *scan)
 static void
 drop_hidden_distance(Limit *limit)
 {
-	Plan *below = limit->plan.lefttree;
-	IndexScan *scan = scan_below(below);
+	IndexScan *scan = scan_below(limit->plan.lefttree);
 	ListCell *cell;
 
 	if (limit->limitOption != LIMIT_OPTION_COUNT || scan == NULL)
@@ -115,9 +121,17 @@ drop_hidden_distance(Limit *limit)
 	foreach (cell, limit->plan.targetlist)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
-		TargetEntry *computed = entry->resjunk ? passed_entry((Node *) entry->expr, below) : NULL;
+		Plan *plan = &limit->plan;
+		TargetEntry *computed = entry->resjunk ? entry : NULL;
 
-		if (computed != NULL && computed->resjunk && is_order(computed->expr, below, scan))
+		/* a step that only asks or does not ask, by a condition that is the same for all rows, may pass it on */
+		do
+		{
+			if (computed != NULL)
+				computed = passed_entry((Node *) computed->expr, plan->lefttree);
+			plan = plan->lefttree;
+		} while (computed != NULL && IsA(plan, Result) && IsA(computed->expr, Var));
+		if (computed != NULL && computed->resjunk && is_order(computed->expr, plan, scan))
 			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}
 }

@@ -1,0 +1,39 @@
+/*
+ * rewrite.h: queries in other words, which mean the same, and for which the planner can use an index.
+ *
+ * rewrite.c          which queries, and rounded distances
+ * rewrite_rank.c     rows that are numbered by distance
+ * rewrite_one_row.c  distances from what a table of one row has
+ */
+#ifndef HNSWC_REWRITE_H
+#define HNSWC_REWRITE_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+
+/* rewrite.c */
+
+/* Is there a distance in the expression that one of our indexes can deliver the order of, for some column? */
+extern bool has_distance(Node *expr);
+/* Do a query's rows go from what reads and numbers them to its LIMIT, if it has one, without another step? */
+extern bool is_plain(const Query *query);
+/* Is the expression something that is the same for all rows of the query, wherever in it that is asked for? */
+extern bool is_constant(Node *expr);
+/* The conditions of a query's WHERE that all have to hold: joined by AND, which may be nested (BETWEEN). */
+extern List *conditions_of(const Query *query);
+/* What a query with a LIMIT sorts by first, in the default order of its type; NULL for queries that are not plain. */
+extern Node *sorted_by(const Query *query);
+/* Makes it sort by an expression instead; what is sorted by now is still computed where it is shown. */
+extern void sort_by(Query *query, Node *expr);
+
+/* rewrite_rank.c */
+
+extern void order_by_distance(Query *query);
+extern void limit_ranks(Query *query);
+
+/* rewrite_one_row.c */
+
+extern void order_by_value(Query *query);
+
+#endif /* HNSWC_REWRITE_H */

@@ -1,0 +1,121 @@
+-- the distance from what a table of one row has: by the index, as from a value
+SET client_min_messages = warning;
+\getenv srcdir PG_ABS_SRCDIR
+\set test_vector :srcdir '/test_vector.sql'
+\i :test_vector
+SET max_parallel_workers_per_gather = 0;
+CREATE TABLE item (id int PRIMARY KEY, name varchar UNIQUE, kind int, rank int, v vector(64), UNIQUE (kind, rank));
+INSERT INTO item SELECT i, 'item ' || i, i % 10, i / 10, test_vector(i, 64) FROM generate_series(1, 10000) i;
+CREATE INDEX item_idx ON item USING hnsw (v vector_cosine_ops);
+CREATE TABLE liked (item int, v vector(64));
+INSERT INTO liked SELECT id, v FROM item WHERE id IN (5, 205, 3005);
+VACUUM ANALYZE item, liked;
+SET hnsw.ef_search = 200;
+
+-- How a query is planned, and its answer.  With functions instead of operators nothing is known of it: that answer is right.
+CREATE FUNCTION ask(query text, OUT plan text, OUT answer text, OUT is_right boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	expected text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		plan := concat_ws(', ', nullif(plan, ''), substring(line FROM '(One-Time Filter|(?:Incremental )?Sort$|Merge Append|Index Scan using (?:item_idx|part_\d_v_idx)|Seq Scan on item)'));
+	END LOOP;
+	EXECUTE 'SELECT string_agg(x::text, '' '') FROM (' || query || ') x' INTO answer;
+	EXECUTE 'SELECT string_agg(x::text, '' '') FROM (' || regexp_replace(query, '(\w+\.v) <=> (\w+\.v)',
+		'cosine_distance(\1, \2)', 'g') || ') x' INTO expected;
+	is_right := answer = expected OR num_nulls(answer, expected) = 2;
+END $$;
+
+-- by a unique index
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id, a.v <=> b.v < 0.1 AS near FROM item a JOIN item b ON b.id <> a.id WHERE 7::bigint = a.id ORDER BY b.v <=> a.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item b JOIN item a ON b.kind = a.kind WHERE a.name = ''item 7'' AND a.rank < 100 ORDER BY 1 - (a.v <=> b.v) DESC, b.id LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE (a.kind = 7 AND a.rank = 0) AND b.id > 7 ORDER BY round((a.v <=> b.v)::numeric, 9) LIMIT 4');
+SELECT * FROM ask('SELECT b.id, c.item FROM item a CROSS JOIN item b LEFT JOIN liked c ON c.item = b.id WHERE a.id = 5 ORDER BY a.v <=> b.v LIMIT 2');
+SELECT * FROM ask('SELECT c.item, (SELECT string_agg(id::text, '','') FROM (SELECT b.id FROM item a, item b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 2) x) FROM liked c');
+-- no such row, or one without a vector
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = -7 ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = 7 AND a.name = ''item 8'' ORDER BY a.v <=> b.v LIMIT 4');
+BEGIN;
+UPDATE item SET v = NULL WHERE id = 7;
+SELECT count(*) FROM (SELECT b.id FROM item a, item b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 4) x;
+ROLLBACK;
+-- subqueries and WITH
+SELECT * FROM ask('WITH taste AS (SELECT avg(v) AS v FROM liked) SELECT b.id FROM item b, taste WHERE b.kind <> 5 ORDER BY b.v <=> taste.v LIMIT 3');
+SELECT * FROM ask('SELECT b.id, n FROM (SELECT count(*) AS n, avg(v) AS v FROM liked HAVING count(*) > 2) a, item b ORDER BY a.v <=> b.v, 1 LIMIT 3');
+SELECT * FROM ask('SELECT b.id, n FROM (SELECT count(*) AS n, avg(v) AS v FROM liked HAVING count(*) > 9) a, item b ORDER BY a.v <=> b.v, 1 LIMIT 3');
+SELECT * FROM ask('WITH a AS NOT MATERIALIZED (SELECT v, id FROM item WHERE name = ''item 7'') SELECT b.id, a.id FROM a JOIN item b ON a.id < b.id ORDER BY a.v <=> b.v LIMIT 3');
+SELECT * FROM ask('WITH a AS (SELECT v FROM item WHERE id = 7) SELECT (SELECT count(*) FROM a), x.id FROM (SELECT b.id, b.v FROM item b) x, a ORDER BY a.v <=> x.v LIMIT 3');
+SELECT * FROM ask('SELECT b.id FROM item b, (SELECT v FROM item WHERE kind = 3 AND rank < 2 ORDER BY id LIMIT 1) a ORDER BY a.v <=> b.v LIMIT 3');
+SELECT * FROM ask('SELECT b.id FROM item b, (SELECT v FROM item WHERE id = 7) a ORDER BY a.v <=> b.v FETCH FIRST 3 ROWS WITH TIES');
+-- what is volatile is asked for once
+CREATE SEQUENCE asked;
+CREATE FUNCTION embedding(i int) RETURNS vector LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	PERFORM nextval('asked');
+	RETURN (SELECT v FROM item WHERE id = i);
+END $$;
+SELECT b.id FROM item b, (SELECT embedding(7) AS v) a ORDER BY a.v <=> b.v LIMIT 3;
+WITH a AS (SELECT embedding(7) AS v) SELECT b.id FROM item b, a ORDER BY a.v <=> b.v LIMIT 3;
+SELECT last_value FROM asked;
+
+-- more rows, or that cannot be said
+SELECT * FROM ask('SELECT a.id, b.id FROM item a, item b WHERE a.rank = 0 AND b.kind = 1 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = b.kind AND b.id < 30 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE (a.id = 7 OR a.id = 8) AND b.kind = 1 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b LEFT JOIN item a ON a.id = 7 AND b.kind = 3 WHERE b.id < 30 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b LEFT JOIN item a ON b.kind = 3 WHERE a.id = 7 AND b.id < 30 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b, liked a WHERE a.item = 5 ORDER BY a.v <=> b.v LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b, (SELECT avg(v) AS v FROM liked GROUP BY item LIMIT 2) a ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b CROSS JOIN LATERAL (SELECT v FROM item i WHERE i.id = b.id - 1) a WHERE b.id < 9 ORDER BY a.v <=> b.v LIMIT 2');
+SELECT * FROM ask('SELECT b.kind, min(b.id) FROM item a, item b WHERE a.id = 7 AND b.id < 99 GROUP BY 1 ORDER BY min(a.v <=> b.v) LIMIT 2');
+CREATE UNIQUE INDEX liked_few ON liked (item) WHERE item > 100;
+CREATE UNIQUE INDEX liked_twice ON liked ((2 * item));
+SELECT * FROM ask('SELECT b.id FROM item b, liked a WHERE a.item = 5 AND 2 * a.item = 10 ORDER BY a.v <=> b.v LIMIT 2');
+DROP INDEX liked_twice;
+ALTER TABLE liked ADD UNIQUE (item) DEFERRABLE INITIALLY DEFERRED;
+BEGIN;
+INSERT INTO liked SELECT 5, v FROM item WHERE id = 8;
+SELECT * FROM ask('SELECT b.id FROM item b, liked a WHERE a.item = 5 ORDER BY a.v <=> b.v LIMIT 2');
+ROLLBACK;
+CREATE TABLE liked_child (UNIQUE (item)) INHERITS (liked);
+ALTER TABLE liked DROP CONSTRAINT liked_item_key, ADD UNIQUE (item);
+INSERT INTO liked_child SELECT 5, v FROM item WHERE id = 8;
+SELECT * FROM ask('SELECT b.id FROM item b, liked a WHERE a.item = 5 ORDER BY a.v <=> b.v, 1 LIMIT 2');
+SELECT * FROM ask('SELECT b.id FROM item b, ONLY liked a WHERE a.item = 5 ORDER BY a.v <=> b.v LIMIT 2');
+
+-- a table of one row for whom it may be none: row level security; columns that may not be read
+CREATE ROLE one_row_user;
+GRANT SELECT ON item TO one_row_user;
+GRANT SELECT (item) ON liked TO one_row_user;
+SET ROLE one_row_user;
+SELECT b.id FROM item b, ONLY liked a WHERE a.item = 5 ORDER BY a.v <=> b.v LIMIT 2;
+RESET ROLE;
+GRANT SELECT ON liked TO one_row_user;
+ALTER TABLE liked ENABLE ROW LEVEL SECURITY;
+CREATE POLICY most ON liked TO one_row_user USING (item <> 5);
+SET ROLE one_row_user;
+SELECT b.id FROM item b, ONLY liked a WHERE a.item = 5 ORDER BY a.v <=> b.v LIMIT 2;
+SELECT b.id FROM item b, ONLY liked a WHERE a.item = 205 ORDER BY a.v <=> b.v LIMIT 2;
+RESET ROLE;
+
+-- prepared, for any plan; partitions
+PREPARE like_this AS SELECT array_agg(id) FROM (SELECT b.id FROM item a JOIN item b ON b.id <> a.id WHERE a.id = $1 ORDER BY a.v <=> b.v LIMIT $2) x;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE like_this(7, 3);
+EXECUTE like_this(8, 2);
+EXECUTE like_this(-8, 2);
+RESET plan_cache_mode;
+CREATE TABLE part (id int PRIMARY KEY, v vector(64)) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (1) TO (5000);
+CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (5000) TO (10001);
+INSERT INTO part SELECT id, v FROM item;
+CREATE INDEX ON part USING hnsw (v vector_cosine_ops);
+VACUUM ANALYZE part;
+SELECT * FROM ask('SELECT b.id FROM (SELECT avg(v) AS v FROM ONLY liked) a, part b ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM part a, part b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 4');
+DROP TABLE item, liked, liked_child, part;
+DROP SEQUENCE asked;
+DROP ROLE one_row_user;
+DROP FUNCTION ask, embedding, test_vector;
