@@ -173,14 +173,21 @@ may_be_none(const Query *query)
 }
 
 static CommonTableExpr *
-cte_of(const Query *query, const RangeTblEntry *rte)
+cte_named(const Query *query, const char *name)
 {
 	ListCell *cell;
 
 	foreach (cell, query->cteList)
-		if (rte->ctelevelsup == 0 && strcmp(lfirst_node(CommonTableExpr, cell)->ctename, rte->ctename) == 0)
+		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, name) == 0)
 			return lfirst(cell);
 	return NULL;
+}
+
+/* The WITH query that a table of a query stands for; NULL if that is another query's. */
+static CommonTableExpr *
+cte_of(const Query *query, const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_CTE && rte->ctelevelsup == 0 ? cte_named(query, rte->ctename) : NULL;
 }
 
 /* Is a table of a query's FROM one whose columns no outer join makes null? */
@@ -210,7 +217,7 @@ static bool
 find_one_row(Query *query, Index table, OneRow *found)
 {
 	const RangeTblEntry *rte = rt_fetch(table, query->rtable);
-	const CommonTableExpr *cte = rte->rtekind == RTE_CTE ? cte_of(query, rte) : NULL;
+	const CommonTableExpr *cte = cte_of(query, rte);
 	const Query *from = NULL;
 
 	*found = (OneRow){.query = query, .table = table, .may_be_none = true};
@@ -239,7 +246,7 @@ name_subquery(Query *query, RangeTblEntry *rte)
 	ListCell *cell;
 
 	cte->ctename = psprintf("one row %d", list_length(query->cteList) + 1);
-	while (cte_of(query, &(RangeTblEntry){.ctename = cte->ctename}) != NULL)
+	while (cte_named(query, cte->ctename) != NULL)
 		cte->ctename = psprintf("%s'", cte->ctename);
 	cte->ctematerialized = CTEMaterializeDefault;
 	cte->ctequery = (Node *) rte->subquery;
