@@ -15,10 +15,8 @@
 #include "am/am.h"
 #include "am/expression.h"
 #include "am/rewrite.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_type.h"
-#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -29,6 +27,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 /* Is that an operator that one of our indexes can deliver the order of? */
 static bool
@@ -131,7 +130,7 @@ strategy_of(const Query *query, const SortGroupClause *clause)
 {
 	Oid type = exprType(get_sortgroupclause_expr((SortGroupClause *) clause, query->targetList));
 
-	return get_op_opfamily_strategy(clause->sortop, get_opclass_family(GetDefaultOpClass(type, BTREE_AM_OID)));
+	return get_op_opfamily_strategy(clause->sortop, lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf);
 }
 
 Node *
