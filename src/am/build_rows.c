@@ -191,9 +191,11 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	MemoryContextReset(rows->row_cxt);
 	if (!indexed)
 	{
-		if (!rows->left_out)
-			index_set_incomplete(index, false);
-		rows->left_out = true;
+		uint16 flag = isnull[0] ? META_NO_NULL : META_NO_ZERO;
+
+		if ((rows->left_out & flag) == 0)
+			index_clear_flag(index, flag, false);
+		rows->left_out |= flag;
 		return;
 	}
 	encode_row(rows);

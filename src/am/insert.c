@@ -45,11 +45,11 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
  * that has its plan already, but not yet its snapshot, may miss this row as it may miss any.
  */
 static void
-leave_out(Relation index, const IndexState *state, Relation heap)
+leave_out(Relation index, const IndexState *state, Relation heap, uint16 flag)
 {
-	if (!state->complete)
+	if ((state->flags & flag) == 0)
 		return;
-	index_set_incomplete(index, true);
+	index_clear_flag(index, flag, true);
 	CacheInvalidateRelcache(heap);
 }
 
@@ -70,7 +70,7 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	if (!isnull[0] && element_read(element_type(index), state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	else
-		leave_out(index, state, heap);
+		leave_out(index, state, heap, isnull[0] ? META_NO_NULL : META_NO_ZERO);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return false;

@@ -13,11 +13,14 @@
  * So where a table has an index of ours and the first part of the order is such an expression, a path is added that says
  * so.  It competes with the others by its cost; the scan is the same.
  *
- * An index has no rows whose vector is null.  As for the planner's own paths these may be missing at the end of an order,
- * but not where they would come first, as they do in a descending order: there the vector has to be known not to be null,
- * by the column's definition, by the query's filter, or because the index has never left out a row.
+ * An index has no rows whose vector is null, nor, for cosine, those without a direction, whose distance is NaN.  As for the
+ * planner's own paths these may be missing at the end of an order, but not where they would come first, as they do in a
+ * descending order.  There the vector has to be known not to be null, by the column's definition, by the query's filter, or
+ * because the index has never left out such a row; and it must never have left out one without a direction.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "access/table.h"
 #include "am/am.h"
@@ -44,7 +47,7 @@ is_ours(const IndexOptInfo *info)
 	return (void (*)(void)) info->amcostestimate == (void (*)(void)) hnswcostestimate;
 }
 
-/* The sign of a constant: -1, 0 where it is none that is known, or 1. */
+/* The sign of a constant: -1, 0 where it is none that is known and finite, or 1. */
 static int
 sign_of(const Node *expr)
 {
@@ -54,7 +57,7 @@ sign_of(const Node *expr)
 	if (!IsA(expr, Const) || constant->constisnull || constant->consttype != FLOAT8OID)
 		return 0;
 	value = DatumGetFloat8(constant->constvalue);
-	return (value > 0) - (value < 0);
+	return isfinite(value) ? (value > 0) - (value < 0) : 0;
 }
 
 /* Is that the distance of an index's rows from something? */
@@ -177,14 +180,14 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 	return NULL;
 }
 
-/* Has no row been left out of an index so far? */
+/* Has no row been left out of an index so far for this reason, META_NO_NULL or META_NO_ZERO? */
 static bool
-is_complete(const IndexOptInfo *info)
+is_complete(const IndexOptInfo *info, uint16 flag)
 {
 	/* the planner holds a lock */
 	Relation index = index_open(info->indexoid, NoLock);
 	NodeId entry;
-	bool yes = index_state_get(index, &entry)->complete;
+	bool yes = (index_state_get(index, &entry)->flags & flag) != 0;
 
 	index_close(index, NoLock);
 	return yes;
@@ -236,7 +239,9 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 		/* its order is that of float8 and float4, not one that somebody has made up */
 		if (get_op_opfamily_sortfamily(distance->opno, info->opfamily[0]) != key->pk_opfamily)
 			continue;
-		if (key->pk_nulls_first && !is_never_null(root, rel, distance) && !is_complete(info))
+		if (key->pk_nulls_first && !is_never_null(root, rel, distance) && !is_complete(info, META_NO_NULL))
+			continue;
+		if (reversed && !is_complete(info, META_NO_ZERO))
 			continue;
 		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
 												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));

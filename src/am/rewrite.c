@@ -199,7 +199,7 @@ order_by_unrounded(Query *query)
 	if (rounded == NULL || query->limitOption != LIMIT_OPTION_COUNT || list_length(query->sortClause) != 1)
 		return;
 	expr = unrounded(rounded);
-	if (expr != rounded && exprType(expr) == FLOAT8OID && has_distance(expr))
+	if (expr != rounded && exprType(expr) == FLOAT8OID && has_distance(expr) && !contain_volatile_functions(expr))
 		sort_by(query, expr);
 }
 

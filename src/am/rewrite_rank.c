@@ -113,7 +113,8 @@ greatest_number(Node *condition, Var **var)
 	strategy = get_op_opfamily_strategy(operator, INTEGER_BTREE_FAM_OID);
 	if (strategy != BTLessStrategyNumber && strategy != BTLessEqualStrategyNumber && strategy != BTEqualStrategyNumber)
 		return NULL;
-	return is_constant(number) ? number : NULL;
+	/* not asked for any earlier than it would be, if that can be noticed */
+	return is_constant(number) && !contain_mutable_functions(number) ? number : NULL;
 }
 
 /* The query that a table of a query's FROM stands for, if nobody else reads it; NULL for others. */

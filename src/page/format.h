@@ -124,7 +124,9 @@ typedef enum RerankSource
 	RERANK_TABLE, /* nothing: the heap tuple is fetched */
 } RerankSource;
 
-#define META_COMPLETE 0x0001 /* so far no row of the table has been left out: null, or without a direction for cosine */
+/* So far no row of the table has been left out */
+#define META_NO_NULL 0x0001 /* because it is null */
+#define META_NO_ZERO 0x0002 /* because it has no direction, for cosine distances */
 
 /* The contents of block 0. */
 typedef struct MetaPage
@@ -144,7 +146,7 @@ typedef struct MetaPage
 	uint16 slot_size;
 	uint16 slot_start; /* where slot 0 starts on its page */
 	uint16 slots_per_page;
-	uint16 flags;       /* META_COMPLETE; changes */
+	uint16 flags;       /* META_NO_NULL, META_NO_ZERO; changes */
 	uint32 params_size; /* bytes of trained parameters on the pages from params_block on */
 	BlockNumber params_block;
 	/* what follows changes */

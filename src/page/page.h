@@ -59,7 +59,7 @@ typedef struct IndexState
 	struct IndexState *next_retired;
 	double tuples; /* these three as the meta page had them when the index was last opened */
 	GraphReach reach;
-	bool complete;       /* no row of the table has been left out */
+	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
@@ -94,8 +94,8 @@ typedef struct IndexShape
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
 /* Writes to the meta page how far searches have to look, and how many rows there are. */
 extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
-/* Writes to the meta page that a row of the table is left out; with WAL if `wal`. */
-extern void index_set_incomplete(Relation index, bool wal);
+/* Clears a flag on the meta page (META_NO_NULL, META_NO_ZERO) since a row of the table is left out; with WAL if `wal`. */
+extern void index_clear_flag(Relation index, uint16 flag, bool wal);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */

@@ -220,7 +220,7 @@ read_entry(Relation index, IndexState *state, NodeId *entry)
 	/* of a change that is being made some words may be old and others new: that does no harm */
 	state->tuples = meta->tuples;
 	state->reach = meta->reach;
-	state->complete = (meta->flags & META_COMPLETE) != 0;
+	state->flags = meta->flags;
 	reader_unpin(&reader, buffer);
 	return same;
 }
@@ -347,7 +347,7 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->slot_size = layout->slot_size;
 	meta->slot_start = layout->slot_start;
 	meta->slots_per_page = layout->slots_per_page;
-	meta->flags = META_COMPLETE;
+	meta->flags = META_NO_NULL | META_NO_ZERO;
 	meta->params_size = code_params_size(&shape->spec);
 	meta->params_block = HNSWC_META_BLOCK + 1;
 	meta->entry = NODE_NONE;
@@ -386,18 +386,18 @@ index_set_statistics(Relation index, const GraphReach *reach, double tuples)
 }
 
 void
-index_set_incomplete(Relation index, bool wal)
+index_clear_flag(Relation index, uint16 flag, bool wal)
 {
 	Buffer buffer = ReadBuffer(index, HNSWC_META_BLOCK);
 	MetaPage *meta = page_meta(BufferGetPage(buffer));
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	if (meta->flags & META_COMPLETE)
+	if (meta->flags & flag)
 	{
 		PageEdit edit;
 
 		edit_init(&edit, index, wal);
-		edit_set(&edit, edit_page(&edit, buffer), &meta->flags, (uint16) (meta->flags & ~META_COMPLETE));
+		edit_set(&edit, edit_page(&edit, buffer), &meta->flags, (uint16) (meta->flags & ~flag));
 		edit_commit(&edit);
 		edit_free(&edit);
 	}

@@ -48,6 +48,8 @@ EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 / (1 + (v <#> target())) DESC
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 / ((v <-> target()) - 1) DESC LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <=> test_vector(kind, 64) LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (v <=> target()) + random() DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <=> target()) * 'Infinity' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id, round(((v <=> target()) * random())::numeric, 3) FROM item ORDER BY 2 LIMIT 5;
 
 -- the distance as the first part of an order: only rows that are equally far are sorted
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target(), id LIMIT 10;
@@ -153,6 +155,8 @@ EXECUTE first;
 INSERT INTO filled VALUES (3000, array_fill(0, ARRAY[64])::vector);
 SELECT * FROM ways();
 EXECUTE first;
+EXPLAIN (COSTS OFF) SELECT id FROM filled WHERE v IS NOT NULL ORDER BY 1 - (v <=> target()) DESC NULLS LAST LIMIT 2;
+EXPLAIN (COSTS OFF) SELECT id FROM filled ORDER BY v <=> target(), id LIMIT 2;
 BEGIN;
 UPDATE filled SET v = NULL WHERE id = 1;
 SELECT * FROM ways();

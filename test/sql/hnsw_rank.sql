@@ -65,6 +65,7 @@ SELECT * FROM ask('WITH s AS (SELECT id, row_number() OVER (ORDER BY v <=> targe
 SELECT * FROM ask('SELECT count(*) FROM (SELECT id, row_number() OVER (ORDER BY v <=> target(), id) AS n FROM item) s WHERE n <= id / 20');
 SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> target(), id) AS n FROM item) s WHERE n <= 2 OR id = 4');
 SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY kind, id) AS n FROM item) s WHERE n <= 2');
+SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> target(), id) AS n FROM item) s WHERE n <= 1 + (random() < 1)::int');
 
 -- prepared, for any plan
 PREPARE first(bigint) AS SELECT array_agg(id) FROM (SELECT id, row_number() OVER (ORDER BY v <=> target(), id) AS n FROM item) s WHERE n <= $1;
