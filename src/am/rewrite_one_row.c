@@ -25,7 +25,9 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "am/rewrite.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -85,7 +87,9 @@ fixed_by_index(Relation index, const List *conditions, Index table)
 	const Form_pg_index form = index->rd_index;
 	List *fixing = NIL;
 
-	if (!form->indisunique || !form->indisvalid || !form->indimmediate || RelationGetIndexPredicate(index) != NIL)
+	/* others are unique in ways of their own: periods that do not overlap */
+	if (index->rd_rel->relam != BTREE_AM_OID || !form->indisunique || !form->indisvalid || !form->indimmediate ||
+		RelationGetIndexPredicate(index) != NIL)
 		return NIL;
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
@@ -303,6 +307,10 @@ ask(OneRow *row, SubLinkType type)
 	query->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("value"), false));
 	if (row->conditions == NIL)
 		query->jointree->quals = NULL;
+	else if (type == EXPR_SUBLINK)
+		/* a snapshot may be older than the index and see rows that were gone before it */
+		query->limitCount =
+			(Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
 	ChangeVarNodes((Node *) query->jointree->quals, (int) row->table, 1, 0);
 	ChangeVarNodes((Node *) query->targetList, (int) row->table, 1, 0);
 	link->subLinkType = type;
