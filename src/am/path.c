@@ -64,8 +64,8 @@ sign_of(const Node *expr)
 static OpExpr *
 match_distance(Node *expr, IndexOptInfo *info)
 {
-	Oid operator= get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
-	Oid function = get_opcode(operator);
+	Oid opno = get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
+	Oid function = get_opcode(opno);
 	List *args = arguments_of(expr, function);
 	Node *row;
 	Node *query;
@@ -86,7 +86,7 @@ match_distance(Node *expr, IndexOptInfo *info)
 		return NULL;
 	if (IsA(expr, OpExpr) && linitial(args) == row)
 		return (OpExpr *) expr;
-	distance = (OpExpr *) make_opclause(operator, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid,
+	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid,
 										exprInputCollation(expr));
 	distance->opfuncid = function;
 	return distance;

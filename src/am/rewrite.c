@@ -31,9 +31,9 @@
 
 /* Is that an operator that one of our indexes can deliver the order of? */
 static bool
-is_distance_operator(Oid operator)
+is_distance_operator(Oid opno)
 {
-	CatCList *entries = SearchSysCacheList1(AMOPOPID, ObjectIdGetDatum(operator));
+	CatCList *entries = SearchSysCacheList1(AMOPOPID, ObjectIdGetDatum(opno));
 	bool found = false;
 
 	for (int i = 0; i < entries->n_members && !found; i++)

@@ -93,24 +93,24 @@ static Node *
 greatest_number(Node *condition, Var **var)
 {
 	OpExpr *op = (OpExpr *) condition;
-	Oid operator;
+	Oid opno;
 	Node *number;
 	int strategy;
 
 	if (condition == NULL || !IsA(condition, OpExpr) || list_length(op->args) != 2)
 		return NULL;
-	operator= op->opno;
+	opno = op->opno;
 	*var = linitial(op->args);
 	number = lsecond(op->args);
 	if (!IsA(*var, Var))
 	{
-		operator= get_commutator(operator);
+		opno = get_commutator(opno);
 		*var = lsecond(op->args);
 		number = linitial(op->args);
 	}
-	if (!IsA(*var, Var) || (*var)->varlevelsup != 0 || (*var)->vartype != INT8OID || !OidIsValid(operator))
+	if (!IsA(*var, Var) || (*var)->varlevelsup != 0 || (*var)->vartype != INT8OID || !OidIsValid(opno))
 		return NULL;
-	strategy = get_op_opfamily_strategy(operator, INTEGER_BTREE_FAM_OID);
+	strategy = get_op_opfamily_strategy(opno, INTEGER_BTREE_FAM_OID);
 	if (strategy != BTLessStrategyNumber && strategy != BTLessEqualStrategyNumber && strategy != BTEqualStrategyNumber)
 		return NULL;
 	/* not asked for any earlier than it would be, if that can be noticed */
