@@ -6,7 +6,7 @@
  *
  * - by a similarity: ORDER BY 1 - (v <=> $1) DESC.  Any row that is nearer is at least as similar, as each step from the
  *   distance to the similarity keeps the order or turns it around, rounding included.
- * - by a function: ORDER BY cosine_distance(v, $1), which is what the operator calls.
+ * - by a function: ORDER BY cosine_distance(v, $1), which is what the operator calls, or inner_product(v, $1) DESC.
  * - by more than the distance: ORDER BY v <-> $1, id.  An index that delivers the first part leaves an incremental sort of
  *   the rows that are equally far.  From 17 on the planner sees that itself, for the bare distance.
  *
@@ -60,13 +60,18 @@ sign_of(const Node *expr)
 	return isfinite(value) ? (value > 0) - (value < 0) : 0;
 }
 
-/* Is that the distance of an index's rows from something? */
-static OpExpr *
-match_distance(Node *expr, IndexOptInfo *info)
+/* The operator that an index delivers the order of. */
+static Oid
+operator_of(const IndexOptInfo *info)
 {
-	Oid opno = get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
-	Oid function = get_opcode(opno);
-	List *args = arguments_of(expr, function);
+	return get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
+}
+
+/* An index's distance between these, if they are a row and something else; NULL if not. */
+static OpExpr *
+distance_between(List *args, Oid collation, IndexOptInfo *info)
+{
+	Oid opno = operator_of(info);
 	Node *row;
 	Node *query;
 	OpExpr *distance;
@@ -79,17 +84,34 @@ match_distance(Node *expr, IndexOptInfo *info)
 	{
 		row = lsecond(args);
 		query = linitial(args);
-		if (!match_index_to_operand(row, 0, info))
-			return NULL;
 	}
-	if (!is_fixed(query))
+	if (!match_index_to_operand(row, 0, info) || !is_fixed(query))
 		return NULL;
-	if (IsA(expr, OpExpr) && linitial(args) == row)
-		return (OpExpr *) expr;
-	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid,
-										exprInputCollation(expr));
-	distance->opfuncid = function;
+	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid, collation);
+	distance->opfuncid = get_opcode(opno);
 	return distance;
+}
+
+/* Is that the distance of an index's rows from something? */
+static OpExpr *
+match_distance(Node *expr, IndexOptInfo *info)
+{
+	return distance_between(arguments_of(expr, get_opcode(operator_of(info))), exprInputCollation(expr), info);
+}
+
+/* Is that an inner product with an index's rows?  The operator is its negative; it has none of its own. */
+static OpExpr *
+match_inner_product(Node *expr, IndexOptInfo *info)
+{
+	const FuncExpr *call = (const FuncExpr *) expr;
+	Oid function = get_opcode(operator_of(info));
+
+	if (!IsA(expr, FuncExpr) || list_length(call->args) != 2 ||
+		get_func_namespace(call->funcid) != get_func_namespace(function) ||
+		strcmp(get_func_name(call->funcid), "inner_product") != 0 ||
+		strstr(get_func_name(function), "negative_inner_product") == NULL)
+		return NULL;
+	return distance_between(call->args, call->inputcollid, info);
 }
 
 /* Are all distances of an index positive or 0?  Negative inner products need not be. */
@@ -175,6 +197,12 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 
 		if (distance != NULL)
 			return distance;
+		distance = match_inner_product(expr, info);
+		if (distance != NULL)
+		{
+			*reversed = !*reversed;
+			return distance;
+		}
 		expr = take_step(expr, info, reversed);
 	}
 	return NULL;

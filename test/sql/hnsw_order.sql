@@ -30,6 +30,8 @@ EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (small <~> target_bits()) /
 -- the operator's function
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY cosine_distance(v, target()) LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - cosine_distance(target(), v) DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id, inner_product(v, target()) FROM item ORDER BY 2 DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY inner_product(v, target()) LIMIT 5;
 -- a null would come first
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (maybe <-> target()) DESC LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (maybe <-> target()) DESC NULLS LAST LIMIT 5;
@@ -126,6 +128,7 @@ SELECT * FROM answers('SELECT id FROM twin ORDER BY 1 - (v <=> target()) DESC, i
 SELECT * FROM answers('SELECT id FROM twin WHERE id % 7 = 3 ORDER BY 1 - (v <=> target()) DESC, id LIMIT 10');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY (v <#> target()) * -1 DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY inner_product(v, target()) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 2 / (1 + (maybe <-> target())) DESC NULLS LAST LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 - (v <=> target()))::numeric, 2) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM part ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
