@@ -1,3 +1,6 @@
+-- With test_vector().
+\set test_vector :srcdir '/test_vector.sql'
+\i :test_vector
 -- The steps of a query's plan that a pattern finds, its answer, and whether that is the answer of another query.
 CREATE FUNCTION ask(query text, same text, steps text, OUT plan text, OUT answer text, OUT is_right boolean) LANGUAGE plpgsql AS $$
 DECLARE

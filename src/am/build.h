@@ -30,8 +30,7 @@ typedef struct BuildRows
 	IndexState *state;
 	const ElementType *type;
 	ArenaShared *shared;
-	bool report;     /* this process reports progress */
-	uint16 left_out; /* it has met such rows that are not indexed: META_NO_NULL, META_NO_ZERO */
+	bool report; /* this process reports progress */
 	MemoryContext row_cxt;
 
 	/* in memory */

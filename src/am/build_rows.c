@@ -185,17 +185,18 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	int layer;
 
 	CHECK_FOR_INTERRUPTS();
+	if (isnull[0])
+	{
+		(void) index_leave_out(index, rows->state, META_NO_NULL, false);
+		return;
+	}
 	old = MemoryContextSwitchTo(rows->row_cxt);
-	indexed = !isnull[0] && element_read(rows->type, rows->state->spec.dims, values[0], rows->vector);
+	indexed = element_read(rows->type, rows->state->spec.dims, values[0], rows->vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(rows->row_cxt);
 	if (!indexed)
 	{
-		uint16 flag = isnull[0] ? META_NO_NULL : META_NO_ZERO;
-
-		if ((rows->left_out & flag) == 0)
-			index_clear_flag(index, flag, false);
-		rows->left_out |= flag;
+		(void) index_leave_out(index, rows->state, META_NO_ZERO, false);
 		return;
 	}
 	encode_row(rows);

@@ -21,12 +21,10 @@
 #include "am/scan.h"
 #include "catalog/pg_type.h"
 #include "distance/distance.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 /* float_ops of btree, which compares float8 with float8 and float4; it has no name in the headers. */
@@ -41,14 +39,6 @@
 #define NORM_MARGIN 1.1
 
 /* What is done to the distance before it is compared. */
-typedef enum StepKind
-{
-	STEP_ADD,
-	STEP_SUBTRACT,
-	STEP_SUBTRACT_FROM,
-	STEP_MULTIPLY,
-} StepKind;
-
 typedef struct Step
 {
 	StepKind kind;
@@ -104,43 +94,14 @@ match_distance(CutoffClause *clause, Node *expr, const OpExpr *ordering, PlanSta
 
 /* Takes the last step off an expression; NULL if it is none that is known. */
 static Node *
-take_step(CutoffClause *clause, Node *expr, PlanState *parent)
+note_step(CutoffClause *clause, Node *expr, PlanState *parent)
 {
-	OpExpr *op = (OpExpr *) expr;
 	Step *step = &clause->steps[clause->nsteps];
-	Node *inner;
 	Node *operand;
+	Node *inner = clause->nsteps == MAX_STEPS ? NULL : take_step(expr, &step->kind, &operand);
 
-	if (!IsA(expr, OpExpr) || clause->nsteps == MAX_STEPS)
+	if (inner == NULL)
 		return NULL;
-	inner = linitial(op->args);
-	operand = llast(op->args);
-	switch (op->opfuncid)
-	{
-		case F_FLOAT8PL:
-			step->kind = STEP_ADD;
-			break;
-		case F_FLOAT8MI:
-			step->kind = is_fixed(operand) ? STEP_SUBTRACT : STEP_SUBTRACT_FROM;
-			break;
-		case F_FLOAT8MUL:
-			step->kind = STEP_MULTIPLY;
-			break;
-		case F_FLOAT8UM:
-			step->kind = STEP_MULTIPLY;
-			operand = (Node *) makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(-1), false,
-										 FLOAT8PASSBYVAL);
-			break;
-		default:
-			return NULL;
-	}
-	if (!is_fixed(operand))
-	{
-		operand = inner;
-		inner = llast(op->args);
-		if (!is_fixed(operand))
-			return NULL;
-	}
 	step->operand = ExecInitExpr((Expr *) operand, parent);
 	clause->nsteps++;
 	return inner;
@@ -175,7 +136,7 @@ match_clause(Node *expr, const OpExpr *ordering, PlanState *parent)
 		return NULL;
 	while (!match_distance(clause, side, ordering, parent))
 	{
-		side = take_step(clause, side, parent);
+		side = note_step(clause, side, parent);
 		if (side == NULL)
 			return NULL;
 	}

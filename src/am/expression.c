@@ -5,14 +5,31 @@
 
 #include "am/expression.h"
 
-#include "nodes/primnodes.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
 
 bool
 is_fixed(Node *expr)
 {
 	return !contain_var_clause(expr) && !contain_volatile_functions(expr) && !contain_subplans(expr);
+}
+
+static bool
+is_any_var(Node *expr, void *arg)
+{
+	if (expr == NULL)
+		return false;
+	return IsA(expr, Var) || expression_tree_walker(expr, is_any_var, arg);
+}
+
+bool
+is_constant(Node *expr)
+{
+	return is_fixed(expr) && !is_any_var(expr, NULL);
 }
 
 List *
@@ -23,4 +40,39 @@ arguments_of(Node *expr, Oid function)
 	if (IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == function)
 		return ((FuncExpr *) expr)->args;
 	return NIL;
+}
+
+Node *
+take_step(Node *expr, StepKind *kind, Node **operand)
+{
+	OpExpr *op = (OpExpr *) expr;
+	Node *inner;
+
+	if (!IsA(expr, OpExpr))
+		return NULL;
+	inner = linitial(op->args);
+	*operand = llast(op->args);
+	switch (op->opfuncid)
+	{
+		case F_FLOAT8PL:
+			*kind = STEP_ADD;
+			break;
+		case F_FLOAT8MI:
+			*kind = is_fixed(*operand) ? STEP_SUBTRACT : STEP_SUBTRACT_FROM;
+			break;
+		case F_FLOAT8MUL:
+			*kind = STEP_MULTIPLY;
+			break;
+		case F_FLOAT8UM:
+			*kind = STEP_MULTIPLY;
+			*operand = (Node *) makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(-1), false,
+										  FLOAT8PASSBYVAL);
+			break;
+		default:
+			return NULL;
+	}
+	if (is_fixed(*operand))
+		return inner;
+	*operand = inner;
+	return is_fixed(*operand) ? llast(op->args) : NULL;
 }

@@ -45,12 +45,10 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
  * that has its plan already, but not yet its snapshot, may miss this row as it may miss any.
  */
 static void
-leave_out(Relation index, const IndexState *state, Relation heap, uint16 flag)
+leave_out(Relation index, IndexState *state, Relation heap, uint16 flag)
 {
-	if ((state->flags & flag) == 0)
-		return;
-	index_clear_flag(index, flag, true);
-	CacheInvalidateRelcache(heap);
+	if (index_leave_out(index, state, flag, true))
+		CacheInvalidateRelcache(heap);
 }
 
 bool
@@ -64,13 +62,18 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	float *vector;
 
 	state = index_state_get(index, &entry);
+	if (isnull[0])
+	{
+		leave_out(index, state, heap, META_NO_NULL);
+		return false;
+	}
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	vector = palloc_on_line(state->spec.dims * sizeof(float));
-	if (!isnull[0] && element_read(element_type(index), state->spec.dims, values[0], vector))
+	if (element_read(element_type(index), state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	else
-		leave_out(index, state, heap, isnull[0] ? META_NO_NULL : META_NO_ZERO);
+		leave_out(index, state, heap, META_NO_ZERO);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return false;

@@ -104,11 +104,12 @@ static OpExpr *
 match_inner_product(Node *expr, IndexOptInfo *info)
 {
 	const FuncExpr *call = (const FuncExpr *) expr;
-	Oid function = get_opcode(operator_of(info));
+	Oid function;
 
-	if (!IsA(expr, FuncExpr) || list_length(call->args) != 2 ||
-		get_func_namespace(call->funcid) != get_func_namespace(function) ||
-		strcmp(get_func_name(call->funcid), "inner_product") != 0 ||
+	if (!IsA(expr, FuncExpr) || strcmp(get_func_name(call->funcid), "inner_product") != 0)
+		return NULL;
+	function = get_opcode(operator_of(info));
+	if (get_func_namespace(call->funcid) != get_func_namespace(function) ||
 		strstr(get_func_name(function), "negative_inner_product") == NULL)
 		return NULL;
 	return distance_between(call->args, call->inputcollid, info);
@@ -138,52 +139,41 @@ is_positive(Node *expr, IndexOptInfo *info)
 		   (sign_of(lsecond(op->args)) > 0 && match_distance(linitial(op->args), info) != NULL);
 }
 
+/* What a quotient is a monotonic function of: what a constant divides, or the positive thing that a constant is divided by. */
+static Node *
+take_quotient(Node *expr, IndexOptInfo *info, bool *reversed)
+{
+	Node *left = linitial(((OpExpr *) expr)->args);
+	Node *right = llast(((OpExpr *) expr)->args);
+	bool divides = sign_of(right) != 0;
+	int sign = divides ? sign_of(right) : -sign_of(left);
+
+	if (sign == 0 || (!divides && !is_positive(right, info)))
+		return NULL;
+	*reversed ^= sign < 0;
+	return divides ? left : right;
+}
+
 /*
  * What an expression is a monotonic function of, *reversed turned around if it is a decreasing one; NULL if it is not
  * known to be one of anything.
  */
 static Node *
-take_step(Node *expr, IndexOptInfo *info, bool *reversed)
+take_monotonic_step(Node *expr, IndexOptInfo *info, bool *reversed)
 {
-	OpExpr *op = (OpExpr *) expr;
-	Node *left;
-	Node *right;
-	int sign;
+	StepKind kind;
+	Node *operand;
+	Node *inner;
 
 	if (IsA(expr, FuncExpr) && (arguments_of(expr, F_FLOAT4_FLOAT8) || arguments_of(expr, F_FLOAT8_FLOAT4)))
 		return linitial(((FuncExpr *) expr)->args);
-	if (!IsA(expr, OpExpr))
+	if (IsA(expr, OpExpr) && ((OpExpr *) expr)->opfuncid == F_FLOAT8DIV)
+		return take_quotient(expr, info, reversed);
+	inner = take_step(expr, &kind, &operand);
+	if (inner == NULL || (kind == STEP_MULTIPLY && sign_of(operand) == 0))
 		return NULL;
-	left = linitial(op->args);
-	right = llast(op->args);
-	switch (op->opfuncid)
-	{
-		case F_FLOAT8PL:
-			return is_fixed(left) ? right : is_fixed(right) ? left : NULL;
-		case F_FLOAT8MI:
-			if (is_fixed(right))
-				return left;
-			*reversed = !*reversed;
-			return is_fixed(left) ? right : NULL;
-		case F_FLOAT8UM:
-			*reversed = !*reversed;
-			return right;
-		case F_FLOAT8MUL:
-			sign = sign_of(left) + sign_of(right);
-			*reversed ^= sign < 0;
-			return sign == 0 ? NULL : sign_of(left) ? right : left;
-		case F_FLOAT8DIV:
-			sign = sign_of(right);
-			if (sign == 0 && is_positive(right, info))
-			{
-				sign = -sign_of(left);
-				left = right;
-			}
-			*reversed ^= sign < 0;
-			return sign == 0 ? NULL : left;
-		default:
-			return NULL;
-	}
+	*reversed ^= kind == STEP_SUBTRACT_FROM || (kind == STEP_MULTIPLY && sign_of(operand) < 0);
+	return inner;
 }
 
 /* The distance that an expression goes by; *reversed is set if the expression is the less, the greater that is. */
@@ -203,7 +193,7 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 			*reversed = !*reversed;
 			return distance;
 		}
-		expr = take_step(expr, info, reversed);
+		expr = take_monotonic_step(expr, info, reversed);
 	}
 	return NULL;
 }

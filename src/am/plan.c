@@ -85,7 +85,7 @@ in_terms_of_scan(Node *expr, void *join)
 
 /* Is what the scan orders by in an expression, as an operator or as the function that it calls? */
 static bool
-has_distance(Node *expr, void *arg)
+has_scan_distance(Node *expr, void *arg)
 {
 	const IndexScan *scan = arg;
 	const OpExpr *ordering = linitial(scan->indexorderbyorig);
@@ -98,7 +98,7 @@ has_distance(Node *expr, void *arg)
 		((equal(linitial(args), linitial(ordering->args)) && equal(llast(args), llast(ordering->args))) ||
 		 (equal(linitial(args), llast(ordering->args)) && equal(llast(args), linitial(ordering->args)))))
 		return true;
-	return expression_tree_walker(expr, has_distance, arg);
+	return expression_tree_walker(expr, has_scan_distance, arg);
 }
 
 /* Is that what the scan's rows are in the order of? */
@@ -107,7 +107,7 @@ is_order(Expr *expr, Plan *plan, IndexScan *scan)
 {
 	if (keeps_order(plan))
 		expr = (Expr *) in_terms_of_scan((Node *) expr, plan);
-	return has_distance((Node *) expr, scan);
+	return has_scan_distance((Node *) expr, scan);
 }
 
 static void
@@ -121,16 +121,15 @@ drop_hidden_distance(Limit *limit)
 	foreach (cell, limit->plan.targetlist)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
-		Plan *plan = &limit->plan;
-		TargetEntry *computed = entry->resjunk ? entry : NULL;
+		Plan *plan = limit->plan.lefttree;
+		TargetEntry *computed = entry->resjunk ? passed_entry((Node *) entry->expr, plan) : NULL;
 
 		/* a step that only asks or does not ask, by a condition that is the same for all rows, may pass it on */
-		do
+		while (computed != NULL && IsA(plan, Result) && IsA(computed->expr, Var))
 		{
-			if (computed != NULL)
-				computed = passed_entry((Node *) computed->expr, plan->lefttree);
 			plan = plan->lefttree;
-		} while (computed != NULL && IsA(plan, Result) && IsA(computed->expr, Var));
+			computed = passed_entry((Node *) computed->expr, plan);
+		}
 		if (computed != NULL && computed->resjunk && is_order(computed->expr, plan, scan))
 			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}

@@ -75,20 +75,6 @@ is_plain(const Query *query)
 		   query->rowMarks == NIL && !query->hasAggs && !query->hasTargetSRFs;
 }
 
-static bool
-is_any_var(Node *expr, void *arg)
-{
-	if (expr == NULL)
-		return false;
-	return IsA(expr, Var) || expression_tree_walker(expr, is_any_var, arg);
-}
-
-bool
-is_constant(Node *expr)
-{
-	return is_fixed(expr) && !is_any_var(expr, NULL);
-}
-
 static List *
 flatten(Node *condition)
 {
@@ -108,6 +94,23 @@ List *
 conditions_of(const Query *query)
 {
 	return query->jointree == NULL ? NIL : flatten(query->jointree->quals);
+}
+
+CommonTableExpr *
+cte_named(const Query *query, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, query->cteList)
+		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
+CommonTableExpr *
+cte_of(const Query *query, const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_CTE && rte->ctelevelsup == 0 ? cte_named(query, rte->ctename) : NULL;
 }
 
 /* The entry of a query that computes an expression, hidden if it is a new one. */

@@ -18,10 +18,11 @@
 extern bool has_distance(Node *expr);
 /* Do a query's rows go from what reads and numbers them to its LIMIT, if it has one, without another step? */
 extern bool is_plain(const Query *query);
-/* Is the expression something that is the same for all rows of the query, wherever in it that is asked for? */
-extern bool is_constant(Node *expr);
 /* The conditions of a query's WHERE that all have to hold: joined by AND, which may be nested (BETWEEN). */
 extern List *conditions_of(const Query *query);
+/* A query's WITH query of that name, and the one that a table of its FROM stands for; NULL if there is none. */
+extern CommonTableExpr *cte_named(const Query *query, const char *name);
+extern CommonTableExpr *cte_of(const Query *query, const RangeTblEntry *rte);
 /* What a query with a LIMIT sorts by first, in the default order of its type; NULL for queries that are not plain. */
 extern Node *sorted_by(const Query *query);
 /* Makes it sort by an expression instead; what is sorted by now is still computed where it is shown. */

@@ -24,6 +24,7 @@
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "am/expression.h"
 #include "am/rewrite.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
@@ -127,9 +128,10 @@ fixed_by_any_index(const Query *query, Index table)
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		if (fixing == NIL)
-			fixing = fixed_by_index(index, conditions, table);
+		fixing = fixed_by_index(index, conditions, table);
 		index_close(index, AccessShareLock);
+		if (fixing != NIL)
+			break;
 	}
 	table_close(relation, NoLock);
 	return fixing;
@@ -174,24 +176,6 @@ may_be_none(const Query *query)
 {
 	return query->havingQual != NULL || query->limitCount != NULL || query->limitOffset != NULL ||
 		   (!query->hasAggs && (query->jointree->fromlist != NIL || query->jointree->quals != NULL));
-}
-
-static CommonTableExpr *
-cte_named(const Query *query, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, query->cteList)
-		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, name) == 0)
-			return lfirst(cell);
-	return NULL;
-}
-
-/* The WITH query that a table of a query stands for; NULL if that is another query's. */
-static CommonTableExpr *
-cte_of(const Query *query, const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_CTE && rte->ctelevelsup == 0 ? cte_named(query, rte->ctename) : NULL;
 }
 
 /* Is a table of a query's FROM one whose columns no outer join makes null? */
@@ -303,14 +287,16 @@ ask(OneRow *row, SubLinkType type)
 	query->canSetTag = true;
 	query->rtable = list_make1(rte);
 	COPY_PERMISSIONS(rte, row->query, query);
-	query->jointree = makeFromExpr(list_make1(reference), (Node *) make_ands_explicit(copyObject(row->conditions)));
+	query->jointree = makeFromExpr(list_make1(reference), NULL);
 	query->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("value"), false));
-	if (row->conditions == NIL)
-		query->jointree->quals = NULL;
-	else if (type == EXPR_SUBLINK)
+	if (row->conditions != NIL)
+	{
+		query->jointree->quals = (Node *) make_ands_explicit(copyObject(row->conditions));
 		/* a snapshot may be older than the index and see rows that were gone before it */
-		query->limitCount =
-			(Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+		if (type == EXPR_SUBLINK)
+			query->limitCount =
+				(Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+	}
 	ChangeVarNodes((Node *) query->jointree->quals, (int) row->table, 1, 0);
 	ChangeVarNodes((Node *) query->targetList, (int) row->table, 1, 0);
 	link->subLinkType = type;

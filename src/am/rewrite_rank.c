@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "am/expression.h"
 #include "am/rewrite.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_operator.h"
@@ -121,21 +122,11 @@ greatest_number(Node *condition, Var **var)
 static Query *
 query_of(const Query *outer, const RangeTblEntry *rte)
 {
-	ListCell *cell;
+	const CommonTableExpr *cte = cte_of(outer, rte);
 
-	if (rte->rtekind == RTE_SUBQUERY)
-		return rte->subquery;
-	if (rte->rtekind != RTE_CTE || rte->ctelevelsup > 0)
-		return NULL;
-	foreach (cell, outer->cteList)
-	{
-		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
-
-		if (strcmp(cte->ctename, rte->ctename) == 0)
-			return cte->cterefcount == 1 && !cte->cterecursive && IsA(cte->ctequery, Query) ? (Query *) cte->ctequery
-																							: NULL;
-	}
-	return NULL;
+	if (cte != NULL && cte->cterefcount == 1 && !cte->cterecursive && IsA(cte->ctequery, Query))
+		return (Query *) cte->ctequery;
+	return rte->rtekind == RTE_SUBQUERY ? rte->subquery : NULL;
 }
 
 /* LIMIT greatest(number, 0) */

@@ -94,8 +94,11 @@ typedef struct IndexShape
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
 /* Writes to the meta page how far searches have to look, and how many rows there are. */
 extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
-/* Clears a flag on the meta page (META_NO_NULL, META_NO_ZERO) since a row of the table is left out; with WAL if `wal`. */
-extern void index_clear_flag(Relation index, uint16 flag, bool wal);
+/*
+ * A row of the table is left out: clears the flag that says there is none such, META_NO_NULL or META_NO_ZERO, with WAL if
+ * `wal`.  False, with nothing done, if the state has it cleared already.
+ */
+extern bool index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */

@@ -385,12 +385,17 @@ index_set_statistics(Relation index, const GraphReach *reach, double tuples)
 	UnlockReleaseBuffer(buffer);
 }
 
-void
-index_clear_flag(Relation index, uint16 flag, bool wal)
+bool
+index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 {
-	Buffer buffer = ReadBuffer(index, HNSWC_META_BLOCK);
-	MetaPage *meta = page_meta(BufferGetPage(buffer));
+	Buffer buffer;
+	MetaPage *meta;
 
+	if ((state->flags & flag) == 0)
+		return false;
+	state->flags &= ~flag;
+	buffer = ReadBuffer(index, HNSWC_META_BLOCK);
+	meta = page_meta(BufferGetPage(buffer));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (meta->flags & flag)
 	{
@@ -402,6 +407,7 @@ index_clear_flag(Relation index, uint16 flag, bool wal)
 		edit_free(&edit);
 	}
 	UnlockReleaseBuffer(buffer);
+	return true;
 }
 
 void

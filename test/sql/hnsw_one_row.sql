@@ -1,8 +1,6 @@
 -- the distance from what a table of one row has: by the index, as from a value
 SET client_min_messages = warning;
 \getenv srcdir PG_ABS_SRCDIR
-\set test_vector :srcdir '/test_vector.sql'
-\i :test_vector
 \set test_ask :srcdir '/test_ask.sql'
 \i :test_ask
 SET max_parallel_workers_per_gather = 0;

@@ -1,8 +1,6 @@
 -- rows that are numbered by distance: only the first ones are looked for, and they have the numbers they would have
 SET client_min_messages = warning;
 \getenv srcdir PG_ABS_SRCDIR
-\set test_vector :srcdir '/test_vector.sql'
-\i :test_vector
 \set test_ask :srcdir '/test_ask.sql'
 \i :test_ask
 SET max_parallel_workers_per_gather = 0;
