@@ -29,7 +29,7 @@
 #include "storage/itemptr.h"
 
 #define HNSWC_MAGIC 0x43574E48 /* "HNWC" */
-#define HNSWC_VERSION 1
+#define HNSWC_VERSION 2
 #define HNSWC_META_BLOCK 0
 /* The last two bytes of each page, which pg_filedump and its like look at. */
 #define HNSWC_PAGE_ID 0xFFA5
