@@ -14,11 +14,16 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" hnswc.control)
 MODULE_big = hnswc
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
-# The install script is joined from one script a subject; scripts that upgrade are as they are.
-SCRIPT = hnswc--$(EXTVERSION).sql
-SCRIPT_PARTS = sql/preamble.sql sql/vector.sql sql/halfvec.sql sql/sparsevec.sql sql/bit.sql sql/hnsw.sql
-DATA_built = sql/$(SCRIPT)
-DATA = $(wildcard sql/hnswc--*--*.sql)
+# The install scripts are joined from one part a subject. The extension "vector" is the same objects and library under the
+# name that pgvector's clients create; its version is 0.8, pgvector's, and behind that ours: 0.8.200 is 0.2.0.
+PARTS = $(addprefix sql/,preamble.sql vector.sql halfvec.sql sparsevec.sql bit.sql hnsw.sql 0.2.0.sql comments.sql)
+UPGRADE_PARTS = $(addprefix sql/,0.1.0--0.2.0.sql 0.2.0.sql comments.sql)
+VECTOR_VERSION := 0.8.$(shell echo $(EXTVERSION) | awk -F. '{ print 10000 * $$1 + 100 * $$2 + $$3 }')
+CREATE_SCRIPT = sql/built/hnswc--$(EXTVERSION).sql
+UPGRADE_SCRIPT = sql/built/hnswc--0.1.0--$(EXTVERSION).sql
+VECTOR_FILES = sql/built/vector.control sql/built/vector--$(VECTOR_VERSION).sql
+DATA_built = $(CREATE_SCRIPT) $(UPGRADE_SCRIPT)
+DATA = $(wildcard sql/hnswc--*.sql)
 
 # Nothing here depends on the CPU that compiles: kernels are chosen at run time.
 PG_CPPFLAGS = -I$(srcdir)/src
@@ -47,22 +52,45 @@ all install installcheck clean:
 	@echo "$(PG_CONFIG) finds no server headers: install postgresql-server-dev-NN, or set PG_CONFIG" >&2; exit 1
 endif
 
-sql/$(SCRIPT): $(SCRIPT_PARTS) hnswc.control
-	cat $(SCRIPT_PARTS) >$@.tmp && mv $@.tmp $@
+# join_script COMMAND PARTS: a script that psql does not run, only COMMAND.
+define join_script
+	@mkdir -p sql/built
+	{ printf '%s\n' '\echo Use "$(1)" to load this file. \quit' '-- hnswc $(EXTVERSION)'; for part in $(2); do echo; cat $$part; done; } >$@.tmp && mv $@.tmp $@
+endef
+$(CREATE_SCRIPT): $(PARTS) hnswc.control
+	$(call join_script,CREATE EXTENSION hnswc,$(PARTS))
+$(UPGRADE_SCRIPT): $(UPGRADE_PARTS) hnswc.control
+	$(call join_script,ALTER EXTENSION hnswc UPDATE,$(UPGRADE_PARTS))
+sql/built/vector--$(VECTOR_VERSION).sql: $(PARTS) hnswc.control
+	$(call join_script,CREATE EXTENSION vector,$(PARTS))
+sql/built/vector.control: hnswc.control
+	@mkdir -p sql/built
+	sed "s/^comment = .*/comment = 'hnswc under the name of pgvector: vector types and an HNSW index'/; \
+		s/^default_version = .*/default_version = '$(VECTOR_VERSION)'/" hnswc.control >$@.tmp && mv $@.tmp $@
 
 # PGXS knows no header dependencies: the compiler writes them beside the objects.
 -include $(OBJS:.o=.d)
 $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
 
-# An empty extension "vector" that requires hnswc, for clients and dumps that create it. Never over pgvector's own files.
-.PHONY: install-vector-alias
-install-vector-alias:
-	@if [ -e '$(DESTDIR)$(pkglibdir)/vector.so' ] || { [ -e '$(DESTDIR)$(datadir)/extension/vector.control' ] && \
-		! cmp -s $(srcdir)/alias/vector.control '$(DESTDIR)$(datadir)/extension/vector.control'; } || \
-		ls '$(DESTDIR)$(datadir)/extension/' 2>/dev/null | grep '^vector--.*\.sql$$' | grep -qvx 'vector--0\.8\.0\.sql'; then \
-		echo "pgvector is installed in this server: the alias would take its place" >&2; exit 1; fi
-	$(MKDIR_P) '$(DESTDIR)$(datadir)/extension'
-	$(INSTALL_DATA) $(srcdir)/alias/vector.control $(srcdir)/alias/vector--0.8.0.sql '$(DESTDIR)$(datadir)/extension/'
+# The extension "vector", for clients and dumps that create it. Never over pgvector's own files.
+extension_dir = $(DESTDIR)$(datadir)/extension
+.PHONY: install-vector uninstall-vector
+install-vector: $(VECTOR_FILES) install
+	@files=$$(ls '$(DESTDIR)$(pkglibdir)'/vector.* 2>/dev/null; \
+		grep -Ls "libdir/hnswc" '$(extension_dir)'/vector.control; grep -Ls '^-- hnswc ' '$(extension_dir)'/vector--*.sql); \
+	if [ -n "$$files" ]; then \
+		echo "pgvector is installed in this server, and hnswc under the name \"vector\" would take its place:" $$files >&2; \
+		echo "Remove pgvector first, or use hnswc under its own name: see docs/MIGRATION.md" >&2; exit 1; fi
+	$(INSTALL_DATA) $(VECTOR_FILES) '$(extension_dir)/'
+uninstall-vector:
+	@files=$$(grep -ls "libdir/hnswc" '$(extension_dir)'/vector.control; \
+		grep -ls '^-- hnswc ' '$(extension_dir)'/vector--*.sql); [ -z "$$files" ] || { echo rm -f $$files; rm -f $$files; }
+
+# Also what another version left.
+uninstall: uninstall-vector uninstall-rest
+.PHONY: uninstall-rest
+uninstall-rest:
+	rm -f '$(extension_dir)'/hnswc--*.sql
 
 .PHONY: test test-long demo bench
 test:

@@ -36,3 +36,9 @@ WHERE pg_opclass.oid IN (SELECT objid FROM own WHERE classid = 'pg_opclass'::reg
 ORDER BY amname COLLATE "C", opcname COLLATE "C", amopstrategy;
 
 SELECT amname, amtype FROM pg_am WHERE oid IN (SELECT objid FROM own WHERE classid = 'pg_am'::regclass);
+
+-- what has no comment: nothing
+SELECT type, identity FROM own, pg_identify_object(classid, objid, 0)
+WHERE type IN ('function', 'aggregate', 'procedure', 'type', 'composite type', 'operator', 'operator class', 'access method', 'view', 'table')
+	AND NOT (type = 'type' AND (SELECT typcategory FROM pg_type WHERE oid = objid) = 'A')
+	AND obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)) IS NULL;

@@ -1,0 +1,2 @@
+-- What 0.2.0 changes in what 0.1.0 created. Only the script that upgrades contains this part; it also has what 0.2.0
+-- adds (sql/0.2.0.sql) and the comments (sql/comments.sql).

@@ -1,0 +1,3 @@
+-- What 0.2.0 adds to 0.1.0, each object with its COMMENT. The scripts that create and upgrade the extension both
+-- contain this part. A change of an object that 0.1.0 has is made in that object's own part as well as in
+-- sql/0.1.0--0.2.0.sql.
