@@ -2,6 +2,7 @@
 --
 --   psql -X -d DATABASE -f pgvector_to_hnswc.sql                    does it, in one transaction
 --   psql -X -d DATABASE -v dry_run=1 -f pgvector_to_hnswc.sql       says what it would do, and does nothing
+--   psql -X -d DATABASE -v name=vector -f pgvector_to_hnswc.sql     the extension keeps its name (see make install-vector)
 --
 -- As superuser, with hnswc installed in the server (make install) but not created in the database, and nobody else connected
 -- to it: sessions that have pgvector's library loaded cannot load hnswc's and have to connect anew. Whatever is not as
@@ -19,6 +20,10 @@
 \else
 	\set dry_run 0
 \endif
+\if :{?name}
+\else
+	\set name hnswc
+\endif
 
 \connect -
 
@@ -26,7 +31,8 @@ BEGIN;
 SET LOCAL client_min_messages = notice;
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL check_function_bodies = on;
-SELECT set_config('hnswc_migration.dry_run', (:'dry_run' NOT IN ('0', 'off', 'false', 'no', ''))::text, true) \g /dev/null
+SELECT set_config('hnswc_migration.dry_run', (:'dry_run' NOT IN ('0', 'off', 'false', 'no', ''))::text, true),
+	set_config('hnswc_migration.name', :'name', true) \g /dev/null
 
 -- 1. What can be told beforehand. Nothing here may call a function of pgvector's or open an hnsw index: that would load its library.
 
@@ -50,6 +56,14 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'hnswc') THEN
 		RAISE EXCEPTION 'hnswc is not installed in this server';
+	END IF;
+	IF current_setting('hnswc_migration.name') NOT IN ('hnswc', 'vector') THEN
+		RAISE EXCEPTION 'the extension can be called hnswc or vector, not %', current_setting('hnswc_migration.name');
+	END IF;
+	IF current_setting('hnswc_migration.name') = 'vector'
+		AND NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector' AND comment LIKE 'hnswc %') THEN
+		RAISE EXCEPTION 'hnswc is not installed in this server under the name vector'
+			USING HINT = 'make install-vector does that, after pgvector''s files have been removed.';
 	END IF;
 	IF EXISTS (SELECT FROM pg_settings WHERE name = 'hnsw.ef_search')
 		AND NOT EXISTS (SELECT FROM pg_settings WHERE name = 'hnswc.simd_level') THEN
@@ -172,9 +186,8 @@ BEGIN
 		RAISE EXCEPTION 'the extension vector has what hnswc does not: %', names;
 	END IF;
 
-	-- hnswc's that pgvector does not have: its hnsw support functions
-	SELECT string_agg(type || ' ' || name, ', ') INTO names FROM matched
-		WHERE old IS NULL AND NOT (type = 'function' AND name ~ '^hnsw_[a-z0-9_]+_support\(internal\)$');
+	-- hnswc's that pgvector does not have: all of it has names with hnsw
+	SELECT string_agg(type || ' ' || name, ', ') INTO names FROM matched WHERE old IS NULL AND name !~ '^hnsw';
 	IF names IS NOT NULL THEN
 		RAISE EXCEPTION 'the extension vector lacks what hnswc has: %', names;
 	END IF;
@@ -198,7 +211,8 @@ BEGIN
 		WHERE classid = 'pg_proc'::regclass AND new IS NOT NULL AND prokind = 'f');
 	RAISE NOTICE 'hnsw operator classes that get hnswc''s support function: %', (SELECT count(*) FROM matched
 		WHERE type = 'operator class' AND name LIKE '% USING hnsw' AND new IS NOT NULL);
-	RAISE NOTICE 'functions that are added: %', (SELECT coalesce(string_agg(name, ', ' ORDER BY name), 'none') FROM matched WHERE old IS NULL);
+	RAISE NOTICE 'objects that are added: %', (SELECT coalesce(string_agg(type || ' ' || name, ', ' ORDER BY type, name), 'none')
+		FROM matched WHERE old IS NULL);
 	RAISE NOTICE 'objects that are dropped: %', (SELECT coalesce(string_agg(type || ' ' || name, ', ' ORDER BY type, name), 'none') FROM obsolete);
 END $$;
 
@@ -227,18 +241,32 @@ INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsub
 DELETE FROM pg_depend USING support s WHERE classid = 'pg_amproc'::regclass AND objid = s.oid AND s.amprocnum <> 1;
 DELETE FROM pg_amproc p USING support s WHERE s.oid = p.oid AND s.amprocnum <> 1;
 
--- 5. The functions that only hnswc has leave the copy, which is dropped; what only pgvector has is dropped too; and the extension
--- changes its name. (There is no ALTER EXTENSION ... RENAME.)
+-- 5. Comments are hnswc's. What only hnswc has leaves the copy, which is dropped; what only pgvector has is dropped too; and
+-- the extension changes its name. (There is no ALTER EXTENSION ... RENAME.)
+
+DELETE FROM pg_description d USING matched m WHERE d.classoid = m.classid AND d.objoid = m.old AND m.new IS NOT NULL;
+INSERT INTO pg_description (objoid, classoid, objsubid, description)
+	SELECT m.old, d.classoid, d.objsubid, d.description
+	FROM matched m JOIN pg_description d ON d.classoid = m.classid AND d.objoid = m.new WHERE m.old IS NOT NULL;
+
+-- Objects that hang on others of the extension go with them, such as a view's row type.
+CREATE FUNCTION pg_temp.moves(class oid, object oid) RETURNS bool LANGUAGE sql STABLE AS $$
+	SELECT NOT EXISTS (SELECT FROM pg_depend WHERE classid = class AND objid = object AND deptype = 'i')
+$$;
 
 DO $$
 DECLARE
 	o record;
 	target text := (SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector');
-	version text := (SELECT extversion FROM pg_extension WHERE extname = 'hnswc');
+	version text := (SELECT default_version FROM pg_available_extensions
+		WHERE pg_available_extensions.name = current_setting('hnswc_migration.name'));
+	what text := (SELECT comment FROM pg_available_extensions
+		WHERE pg_available_extensions.name = current_setting('hnswc_migration.name'));
 BEGIN
-	FOR o IN SELECT name FROM matched WHERE old IS NULL LOOP
-		EXECUTE format('ALTER EXTENSION hnswc DROP FUNCTION hnswc_migration.%s', o.name);
-		EXECUTE format('ALTER FUNCTION hnswc_migration.%s SET SCHEMA %I', o.name, target);
+	FOR o IN SELECT i.type, i.identity FROM matched m, pg_identify_object(m.classid, m.new, 0) i
+		WHERE m.old IS NULL AND pg_temp.moves(m.classid, m.new) LOOP
+		EXECUTE format('ALTER EXTENSION hnswc DROP %s %s', o.type, o.identity);
+		EXECUTE format('ALTER %s %s SET SCHEMA %I', o.type, o.identity, target);
 	END LOOP;
 	DROP EXTENSION hnswc;
 	DROP SCHEMA hnswc_migration;
@@ -253,11 +281,13 @@ BEGIN
 		EXECUTE format('DROP %s %s', o.type, o.identity);
 	END LOOP;
 
-	UPDATE pg_extension SET extname = 'hnswc', extversion = version WHERE extname = 'vector';
-	FOR o IN SELECT name FROM matched WHERE old IS NULL LOOP
-		EXECUTE format('ALTER EXTENSION hnswc ADD FUNCTION %I.%s', target, o.name);
+	UPDATE pg_extension SET extname = current_setting('hnswc_migration.name'), extversion = version WHERE extname = 'vector';
+	EXECUTE format('COMMENT ON EXTENSION %I IS %L', current_setting('hnswc_migration.name'), what);
+	FOR o IN SELECT i.type, i.identity FROM matched m, pg_identify_object(m.classid, m.new, 0) i
+		WHERE m.old IS NULL AND pg_temp.moves(m.classid, m.new) LOOP
+		EXECUTE format('ALTER EXTENSION %I ADD %s %s', current_setting('hnswc_migration.name'), o.type, o.identity);
 	END LOOP;
-	RAISE NOTICE 'the extension vector becomes hnswc %', version;
+	RAISE NOTICE 'the extension vector becomes % %', current_setting('hnswc_migration.name'), version;
 END $$;
 
 -- 6. All is in its place; the indexes are built anew.

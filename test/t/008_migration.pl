@@ -1,6 +1,7 @@
 # migrate/pgvector_to_hnswc.sql, on a database that has objects of pgvector's names: their types are a copy of this library under
 # pgvector's name, their access methods those of pgvector/vector.c. Tables keep their files and every row; indexes answer
-# afterwards; a dry run and a refusal change nothing. Besides, make install-vector-alias.
+# afterwards; a dry run and a refusal change nothing. Besides, the extension's other name: make install-vector and
+# migrate/rename_extension.sql.
 use strict;
 use warnings;
 use FindBin;
@@ -30,8 +31,7 @@ if (system("gcc -O1 -fPIC -shared -I'$dir{'includedir-server'}' -o '$libraries/a
 # What pgvector 0.8 creates: the same types, functions, operators and casts as this extension does, and operator classes of its own.
 sub standin_script
 {
-	my ($version) = slurp_file("$dir{sharedir}/extension/hnswc.control") =~ /default_version = '(.*?)'/;
-	my $sql = slurp_file("$dir{sharedir}/extension/hnswc--$version.sql");
+	my $sql = slurp_file("$dir{sharedir}/extension/hnswc--0.1.0.sql"); # has nothing that pgvector does not have
 	my %support = (
 		vector => { l2 => ['vector_l2_squared_distance'], ip => ['vector_negative_inner_product'],
 			cosine => ['vector_negative_inner_product', 'vector_norm'], l1 => ['l1_distance'] },
@@ -233,21 +233,25 @@ is($node->safe_psql('d', q{SELECT count(*) FROM pg_am WHERE amname ~ 'ivfflat|pg
 is($node->safe_psql('d', q{SELECT count(*) FROM pg_index WHERE NOT indisvalid}), '0', 'all indexes are valid');
 
 # The catalog is that of a database where hnswc was created, but for OIDs.
-my $surface = q{
-	SELECT i.type, i.identity FROM pg_depend d, pg_identify_object(classid, objid, 0) i
-	WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hnswc') AND deptype = 'e' ORDER BY 1, 2;
-	SELECT oid::regprocedure::text, prosrc, probin, provolatile, proisstrict, proparallel FROM pg_proc WHERE probin ~ 'hnswc' ORDER BY 1;
-	SELECT opfname, amname, amprocnum, amproc::regprocedure, amproclefttype::regtype FROM pg_amproc p JOIN pg_opfamily f ON f.oid = amprocfamily
-		JOIN pg_am a ON a.oid = opfmethod WHERE amname = 'hnsw' ORDER BY 1, 2, 3;
-	SELECT pg_describe_object(d.classid, d.objid, 0), pg_describe_object(refclassid, refobjid, 0), d.deptype FROM pg_depend d JOIN pg_amproc p ON d.objid = p.oid
-		JOIN pg_opfamily f ON f.oid = amprocfamily JOIN pg_am a ON a.oid = opfmethod WHERE d.classid = 'pg_amproc'::regclass AND amname = 'hnsw' ORDER BY 1, 2;
-};
+my $helpers = slurp_file("$FindBin::RealBin/../extension_objects.sql");
 $node->safe_psql('postgres', 'CREATE DATABASE fresh');
-$node->safe_psql('fresh', 'CREATE EXTENSION hnswc');
-my %there = map { $_ => 1 } split /\n/, $node->safe_psql('d', $surface);
-my %wanted = map { $_ => 1 } split /\n/, $node->safe_psql('fresh', $surface);
-is(join("\n", grep { !$wanted{$_} } sort keys %there), '', 'nothing in the catalog that a new database does not have');
-is(join("\n", grep { !$there{$_} } sort keys %wanted), '', 'all that it has');
+# with the privilege that the data grant
+$node->safe_psql('fresh', "CREATE EXTENSION hnswc; GRANT EXECUTE ON FUNCTION l2_distance(vector, vector) TO PUBLIC; $helpers");
+sub same_catalog
+{
+	my ($name, $extension) = @_;
+	my $objects = q{SELECT string_agg(o, chr(1)) FROM test_objects('%s') o};
+	my %there = map { $_ => 1 } split /\x01/, $node->safe_psql($name, "$helpers; " . sprintf($objects, $extension));
+	my %wanted = map { $_ => 1 } split /\x01/, $node->safe_psql('fresh', sprintf($objects, 'hnswc'));
+	cmp_ok(scalar keys %wanted, '>', 200, 'objects to compare');
+	is(join("\n", grep { !$wanted{$_} } sort keys %there), '', "$name: nothing in the catalog that a new database does not have");
+	is(join("\n", grep { !$there{$_} } sort keys %wanted), '', "$name: all that it has");
+	$node->safe_psql($name, 'DROP FUNCTION test_objects, test_rows, test_named');
+	return;
+}
+same_catalog('d', 'hnswc');
+is($node->safe_psql('d', q{SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'hnswc'}),
+	$node->safe_psql('fresh', q{SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'hnswc'}), 'the extension\'s comment');
 
 # Indexes answer, are extended and built, and a dump says hnswc.
 foreach my $query (q{v <-> '[3,3,3]'}, q{v <=> '[3,3,3]'}, q{v::halfvec(3) <+> '[3,3,3]'}, q{s <#> '{1:3,2:3,3:3}/3'}, q{b <%> B'101'})
@@ -273,28 +277,84 @@ is($status, 0, 'migration in another schema') or diag $stderr;
 is($node->safe_psql('q', q{SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'hnswc'}), '"Ext.1 x"', 'the schema stays');
 is($node->safe_psql('q', q{SET search_path = "Ext.1 x"; SET enable_seqscan = off; SELECT id % 50 FROM items ORDER BY v <-> '[3,21,1.5]' LIMIT 1}),
 	'3', 'a search there');
+
+# hnswc says where to look when it is created in a database that has pgvector, or itself under its other name.
+standin_database('p', 'public', '0.8.0');
+my $stderr2 = '';
+$node->psql('p', 'CREATE EXTENSION hnswc', stderr => \$stderr2);
+like($stderr2, qr/type "vector" already exists.*has pgvector, as the extension "vector", version 0\.8\.0.*HINT: .*MIGRATION\.md/s,
+	'CREATE EXTENSION hnswc beside pgvector');
+$node->psql('p', 'CREATE SCHEMA other; CREATE EXTENSION hnswc SCHEMA other', stderr => \$stderr2);
+like($stderr2, qr/HINT: .*MIGRATION\.md/s, 'the same in another schema');
+
+# The extension's other name, where that is installed.
+my $ours = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND comment LIKE 'hnswc %'});
+sub rename_extension
+{
+	my ($database, $name) = @_;
+	my $stderr = '';
+	$node->psql($database, '', extra_params => [ '-X', '-v', "name=$name", '-f', "$root/migrate/rename_extension.sql" ], stderr => \$stderr);
+	return $stderr;
+}
+like(rename_extension('p', 'hnswc'), qr/the extension vector in this database is not hnswc/, 'pgvector is not renamed');
+like(rename_extension('fresh', 'pgvector'), qr/can be called hnswc or vector, not pgvector/, 'no other names');
+if (!$ours)
+{
+	refused('a name that is not installed', 'p', qr/not installed in this server under the name vector/, '-v', 'name=vector');
+	like(rename_extension('fresh', 'vector'), qr/not installed in this server under the name vector/, 'rename: not installed');
+}
+SKIP:
+{
+	skip 'the extension "vector" is not installed or not ours', 1 if !$ours;
+	$node->safe_psql('p', $data);
+	($status, $stdout, $stderr) = migrate('p', '-v', 'name=vector');
+	is($status, 0, 'migration that keeps the name') or diag $stderr;
+	same_catalog('p', 'vector');
+	is($node->safe_psql('p', q{SET enable_seqscan = off; SELECT id % 50 FROM items ORDER BY v <-> '[3,21,1.5]' LIMIT 1}), '3', 'a search');
+	$node->psql('p', 'CREATE EXTENSION hnswc', stderr => \$stderr2);
+	like($stderr2, qr/has hnswc already, as the extension "vector".*two names of one extension/s, 'CREATE EXTENSION hnswc there');
+	like(rename_extension('p', 'hnswc'), qr/the extension vector is called hnswc now/, 'rename to hnswc');
+	same_catalog('p', 'hnswc');
+	like(rename_extension('p', 'vector'), qr/the extension hnswc is called vector now, version 0\.8\./, 'and back');
+	same_catalog('p', 'vector');
+	like(rename_extension('p', 'vector'), qr/has an extension vector already/, 'but not twice');
+	$node->safe_psql('p', 'ALTER EXTENSION vector UPDATE; DROP EXTENSION vector CASCADE');
+	is($node->safe_psql('p', q{SELECT count(*) FROM pg_proc WHERE probin ~ 'hnswc'}), '0', 'DROP EXTENSION takes all with it');
+}
 $node->stop;
 
-# The alias never goes over pgvector's files.
+# make install-vector never goes over pgvector's files; make uninstall takes everything away.
 SKIP:
 {
 	my $there = PostgreSQL::Test::Utils::tempdir();
-	my $make = "make -s -C '$root' PG_CONFIG='$pg_config' install-vector-alias DESTDIR='$there'";
+	my $make = "make -s -C '$root' PG_CONFIG='$pg_config' with_llvm=no DESTDIR='$there'";
 	my $extensions = "$there$dir{sharedir}/extension";
+	my $files = sub { my $found = `find '$there' -type f ! -name log`; return $found; };
 	skip 'no make', 1 if system("make --version >$there/log 2>&1") != 0;
-	is(system("$make >$there/log 2>&1"), 0, 'the alias is installed');
-	ok(-f "$extensions/vector.control" && -f "$extensions/vector--0.8.0.sql", 'its files');
-	is(system("$make >$there/log 2>&1"), 0, 'and again');
+	is(system("$make install-vector >$there/log 2>&1"), 0, 'install-vector') or diag slurp_file("$there/log");
+	like($files->(), qr{vector\.control}, 'its files');
+	like($files->(), qr{hnswc\.so}, 'with the library');
+	is(system("$make install-vector >$there/log 2>&1"), 0, 'and again');
+	is(system("$make uninstall-vector >$there/log 2>&1"), 0, 'uninstall-vector');
+	unlike($files->(), qr/vector[.-]/, 'takes them away');
+	like($files->(), qr{hnswc\.control}, 'and hnswc stays');
+	system("$make install-vector >$there/log 2>&1");
+	append_to_file("$extensions/hnswc--0.0.9.sql", '-- of another version');
+	is(system("$make uninstall >$there/log 2>&1"), 0, 'uninstall');
+	is($files->(), '', 'takes everything away');
 	append_to_file("$extensions/vector--0.7.0.sql", 'SELECT 1');
-	isnt(system("$make >$there/log 2>&1"), 0, 'not where pgvector has scripts');
+	isnt(system("$make install-vector >$there/log 2>&1"), 0, 'not where pgvector has scripts');
+	like(slurp_file("$there/log"), qr/pgvector is installed in this server.*MIGRATION\.md/s, 'the message');
+	ok(!-f "$extensions/vector.control", 'and nothing of that name is written');
 	unlink "$extensions/vector--0.7.0.sql";
-	append_to_file("$extensions/vector.control", 'x');
-	isnt(system("$make >$there/log 2>&1"), 0, 'not over another control file');
+	append_to_file("$extensions/vector.control", "default_version = '0.8.0'\n");
+	isnt(system("$make install-vector >$there/log 2>&1"), 0, 'not over another control file');
+	is(system("$make uninstall >$there/log 2>&1"), 0, 'uninstall beside pgvector');
+	is($files->(), "$extensions/vector.control\n", 'leaves its files');
 	unlink "$extensions/vector.control";
-	make_path("$there$dir{pkglibdir}");
 	append_to_file("$there$dir{pkglibdir}/vector.so", 'x');
-	isnt(system("$make >$there/log 2>&1"), 0, 'not beside its library');
-	ok(!-f "$extensions/vector.control", 'and then nothing is written');
+	isnt(system("$make install-vector >$there/log 2>&1"), 0, 'not beside its library');
+	ok(!-f "$extensions/vector.control", 'and then nothing of that name is written');
 }
 
 done_testing();
