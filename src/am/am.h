@@ -63,7 +63,8 @@ extern int hnsw_iterative_scan;
 extern int hnsw_max_scan_tuples;
 extern double hnsw_scan_mem_multiplier;
 
-extern void options_init(void);
+/* Defines reloptions and, if that is wanted and pgvector has not done so, the settings hnsw.*. */
+extern void options_init(bool settings);
 extern bytea *hnswoptions(Datum reloptions, bool validate);
 /* An index's options with defaults filled in; m and ef_construction checked against each other. */
 extern int options_m(Relation index);

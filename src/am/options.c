@@ -8,6 +8,7 @@
 
 #include <limits.h>
 
+#include "access/parallel.h"
 #include "access/reloptions.h"
 #include "am/am.h"
 #include "am/element.h"
@@ -72,9 +73,31 @@ default_rerank(const ElementType *type)
 	return type->is_half ? RERANK_HALF : RERANK_INDEX;
 }
 
+/*
+ * Does pgvector's library, loaded before this one, have the settings?  Defining them again would be an error.  A value
+ * that was set before any library is a placeholder, which does not count.
+ */
+static bool
+pgvector_has_settings(void)
+{
+	return GetConfigOption("hnsw.ef_search", true, false) != NULL &&
+		   (GetConfigOptionFlags("hnsw.ef_search", true) & GUC_CUSTOM_PLACEHOLDER) == 0;
+}
+
 static void
 define_settings(void)
 {
+	if (pgvector_has_settings())
+	{
+		if (!IsParallelWorker())
+			ereport(
+				WARNING,
+				(errmsg("the settings hnsw.* are pgvector's in this session, and have no effect on indexes of hnswc"),
+				 errdetail("pgvector's library was loaded first. hnswc uses the defaults of its settings."),
+				 errhint("Take pgvector's library \"vector\" out of shared_preload_libraries, "
+						 "session_preload_libraries and local_preload_libraries, and connect anew.")));
+		return;
+	}
 	DefineCustomIntVariable("hnsw.ef_search", "Sets the number of candidates a search keeps.",
 							"More candidates find more of the true nearest neighbours and take longer. "
 							"A LIMIT of more rows counts instead.",
@@ -99,9 +122,10 @@ define_settings(void)
 }
 
 void
-options_init(void)
+options_init(bool settings)
 {
-	define_settings();
+	if (settings)
+		define_settings();
 	hnsw_relopt_kind = add_reloption_kind();
 	add_int_reloption(hnsw_relopt_kind, "m", "Neighbours a node is given when it is inserted", HNSWC_DEFAULT_M,
 					  HNSWC_MIN_M, HNSWC_MAX_M, AccessExclusiveLock);
@@ -166,7 +190,11 @@ column_dims(Relation index, const ElementType *type)
 	int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
 
 	if (dims < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+				 errhint("Give the column its number of dimensions, ALTER TABLE ... ALTER COLUMN ... TYPE %s(n), "
+						 "or index an expression, ((column::%s(n))).",
+						 type->type_name, type->type_name)));
 	if (dims > type->max_dims)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("column cannot have more than %d dimensions for hnsw index", type->max_dims)));
@@ -248,6 +276,12 @@ options_shape(Relation index, IndexShape *shape)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("an index on type %s does not keep the vectors", type->type_name),
 						errhint("Leave out the option \"rerank\".")));
+	if (type->sketch_dims == 0 && shape->spec.bits == CODE_BITS_EXACT && options && options->rerank != NOT_GIVEN &&
+		options->rerank != RERANK_TABLE)
+		ereport(WARNING, (errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
+						  code_metric_is_binary(shape->spec.metric)
+							  ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
+							  : errhint("Leave out the option \"rerank\", or use bits = 8 or fewer.")));
 	if (type->sketch_dims > 0 && shape->spec.bits == CODE_BITS_EXACT)
 		shape->spec.bits = 8; /* an exact sketch is no exact vector */
 	if (type->sketch_dims > 0 || shape->spec.bits == CODE_BITS_EXACT)

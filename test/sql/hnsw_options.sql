@@ -45,3 +45,14 @@ SET hnswc.simd_level = portable;
 SHOW hnswc.simd_level;
 SET hnswc.simd_level = best;
 RESET hnswc.simd_level;
+
+-- what has no effect is said to have none
+CREATE TABLE t (v vector(3), b bit(4), s sparsevec(4), plain vector);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 32, rerank = half);
+CREATE INDEX ON t USING hnsw (b bit_hamming_ops) WITH (rerank = index);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 32, rerank = table);
+CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 32);
+-- and what cannot be done, how it can
+CREATE INDEX ON t USING hnsw (plain vector_l2_ops);
+CREATE INDEX ON t USING hnsw ((plain::vector(3)) vector_l2_ops);
+DROP TABLE t;

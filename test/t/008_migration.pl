@@ -19,11 +19,12 @@ my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 my %dir = map { $_ => `$pg_config --$_` } qw(includedir-server pkglibdir sharedir);
 chomp %dir;
 my $libraries = PostgreSQL::Test::Utils::tempdir();
-make_path("$libraries/types", "$libraries/am");
-chmod 0755, $libraries, "$libraries/types", "$libraries/am";
+make_path("$libraries/types", "$libraries/am", "$libraries/settings");
+chmod 0755, $libraries, "$libraries/types", "$libraries/am", "$libraries/settings";
 copy("$dir{pkglibdir}/hnswc.so", "$libraries/types/vector.so") or die "hnswc.so: $!";
 chmod 0755, "$libraries/types/vector.so";
-if (system("gcc -O1 -fPIC -shared -I'$dir{'includedir-server'}' -o '$libraries/am/vector.so' '$FindBin::RealBin/pgvector/vector.c'") != 0)
+my $compile = "gcc -O1 -fPIC -shared -I'$dir{'includedir-server'}' '$FindBin::RealBin/pgvector/vector.c'";
+if (system("$compile -o '$libraries/am/vector.so' && $compile -DSTANDIN_SETTINGS -o '$libraries/settings/vector.so'") != 0)
 {
 	plan skip_all => 'gcc cannot make the stand-in for pgvector';
 }
@@ -286,6 +287,20 @@ like($stderr2, qr/type "vector" already exists.*has pgvector, as the extension "
 	'CREATE EXTENSION hnswc beside pgvector');
 $node->psql('p', 'CREATE SCHEMA other; CREATE EXTENSION hnswc SCHEMA other', stderr => \$stderr2);
 like($stderr2, qr/HINT: .*MIGRATION\.md/s, 'the same in another schema');
+
+# The two libraries in one session: the settings are those of the library that was there first, and the other works.
+my $load = "LOAD '$libraries/settings/vector'";
+$node->psql('fresh', "$load; SET hnsw.ef_search = 7; SELECT '[1,2]'::vector <-> '[1,2]'; SELECT l2_distance('[1]'::vector, '[1]')",
+	stdout => \$stdout, stderr => \$stderr2);
+is($stdout, "0\n0", 'hnswc works where pgvector was loaded before');
+is(() = $stderr2 =~ /WARNING: .*settings hnsw\.\* are pgvector's/g, 1, 'and says so once');
+unlike($stderr2, qr/ERROR/, 'without an error');
+$node->safe_psql('postgres', "ALTER DATABASE p SET session_preload_libraries = 'hnswc'; ALTER DATABASE fresh SET session_preload_libraries = 'hnswc'");
+$node->psql('p', "SHOW hnswc.simd_level; $load; SHOW hnsw.ef_search; SHOW hnsw.adaptive_search", stderr => \$stderr2);
+like($stderr2, qr/\A[^\n]*ERROR: +unrecognized configuration parameter "hnsw.adaptive_search"/,
+	'preloaded, hnswc leaves the settings of a database of pgvector\'s to pgvector');
+is($node->safe_psql('fresh', 'SHOW hnsw.adaptive_search'), 'on', 'and defines its own elsewhere');
+$node->safe_psql('postgres', "ALTER DATABASE p RESET session_preload_libraries; ALTER DATABASE fresh RESET session_preload_libraries");
 
 # The extension's other name, where that is installed.
 my $ours = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND comment LIKE 'hnswc %'});

@@ -2,6 +2,7 @@
  * vector.c: the access methods of a database that stands for one with pgvector, for the test of migrate/pgvector_to_hnswc.sql.
  *
  * An index of theirs is one page with pgvector's magic number and no content; inserts are lost and scans find nothing.
+ * Compiled with STANDIN_SETTINGS, the library defines a setting of pgvector's, which no other may define as well.
  */
 #include "postgres.h"
 
@@ -13,11 +14,26 @@
 #include "fmgr.h"
 #include "nodes/pathnodes.h"
 #include "storage/bufmgr.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 PG_MODULE_MAGIC;
 
 #define PGVECTOR_MAGIC 0xA953A953
+
+#ifdef STANDIN_SETTINGS
+extern PGDLLEXPORT void _PG_init(void);
+
+static int ef_search;
+
+void
+_PG_init(void)
+{
+	DefineCustomIntVariable("hnsw.ef_search", "of pgvector", NULL, &ef_search, 40, 1, 1000, PGC_USERSET, 0, NULL, NULL,
+							NULL);
+	MarkGUCPrefixReserved("hnsw");
+}
+#endif
 
 static IndexBuildResult *
 standin_build(Relation heap, Relation index, IndexInfo *info)
