@@ -2,7 +2,7 @@
 foreign_table() {
 	query "CREATE EXTENSION postgres_fdw;
 		CREATE SERVER remote FOREIGN DATA WRAPPER postgres_fdw
-			OPTIONS (host '${PGHOST}', port '${PGPORT:-5432}', dbname 'hnswc_clients', extensions 'hnswc');
+			OPTIONS (host '${PGHOST}', port '${PGPORT:-5432}', dbname 'hnswc_clients', extensions '$extension');
 		CREATE USER MAPPING FOR CURRENT_USER SERVER remote OPTIONS (user '$PGUSER');
 		CREATE TABLE items (id int, v vector(3), h halfvec(3), s sparsevec(3), b bit(3));
 		INSERT INTO items SELECT i, a::vector, a::halfvec, a::sparsevec, (i % 8)::bit(3)

@@ -37,23 +37,31 @@ describe() {
 	has "$index" 'hnsw, for table "public.items"'
 	has "$(psql -X -c '\dAc hnsw vector')" 'vector_l2_ops'
 	has "$(psql -X -c '\dT')" 'sparsevec'
-	has "$(psql -X -c '\dx')" 'hnswc'
+	has "$(psql -X -c '\dx')" "$extension"
 }
 
 ordinary_role() { # a trusted extension: the owner of a database creates and drops it, and works with it
-	query 'DROP EXTENSION hnswc CASCADE'
+	query "DROP EXTENSION $extension CASCADE"
 	query 'CREATE ROLE hnswc_client LOGIN; ALTER DATABASE hnswc_clients OWNER TO hnswc_client; GRANT ALL ON SCHEMA public TO hnswc_client'
-	PGUSER=hnswc_client query 'CREATE EXTENSION hnswc; CREATE TABLE mine (v vector(2)); CREATE INDEX ON mine USING hnsw (v vector_l2_ops);
-		SET hnsw.ef_search = 50; DROP EXTENSION hnswc CASCADE'
+	PGUSER=hnswc_client query "CREATE EXTENSION $extension; CREATE TABLE mine (v vector(2)); CREATE INDEX ON mine USING hnsw (v vector_l2_ops);
+		SET hnsw.ef_search = 50; DROP EXTENSION $extension CASCADE"
 }
 
 schema_of_its_own() { # nothing depends on the search_path
-	query 'DROP EXTENSION IF EXISTS hnswc CASCADE; CREATE SCHEMA ext; CREATE EXTENSION hnswc SCHEMA ext;
+	query "DROP EXTENSION IF EXISTS $extension CASCADE; CREATE SCHEMA ext; CREATE EXTENSION $extension SCHEMA ext;
 		CREATE TABLE elsewhere (id int, v ext.vector(2)); CREATE INDEX ON elsewhere USING hnsw (v ext.vector_cosine_ops);
-		INSERT INTO elsewhere SELECT i, ARRAY[i, 1]::ext.vector FROM generate_series(1, 100) i'
+		INSERT INTO elsewhere SELECT i, ARRAY[i, 1]::ext.vector FROM generate_series(1, 100) i"
 	same "$(query "SET enable_seqscan = off; SELECT id FROM elsewhere ORDER BY v OPERATOR(ext.<=>) '[9,1]' LIMIT 1")" 9
-	query 'ALTER EXTENSION hnswc SET SCHEMA public'
+	query "ALTER EXTENSION $extension SET SCHEMA public"
 	same "$(query "SET enable_seqscan = off; SELECT id FROM elsewhere ORDER BY v <=> '[9,1]' LIMIT 1")" 9
+}
+
+settings() { # unknown names are refused once the library is there; a level that the CPU lacks is said to be without effect
+	local lacking=neon
+	[ "$(uname -m)" = x86_64 ] || lacking=avx2
+	refused 'invalid configuration parameter name "hnsw.ef_serch"' "SELECT '[1]'::vector; SET hnsw.ef_serch = 1"
+	has "$(psql -qXAtc "SELECT '[1]'::vector" -c "SET hnswc.simd_level = $lacking" 2>&1)" "this CPU does not support the value \"$lacking\""
+	same "$(sql -c "SELECT '[1]'::vector <-> '[1]'" -c 'SET hnswc.simd_level = portable' -c 'SHOW hnswc.simd_level' 2>&1)" $'0\nportable'
 }
 
 check "psql: COPY binary" copy_there_and_back binary
@@ -63,4 +71,5 @@ check "psql: COPY of damaged binary data" damaged_copy
 check "psql: \\d" describe
 check "psql: an ordinary role" ordinary_role
 check "psql: a schema of its own" schema_of_its_own
+check "psql: the settings" settings
 query "ALTER DATABASE hnswc_clients OWNER TO $PGUSER; DROP OWNED BY hnswc_client; DROP ROLE hnswc_client" >/dev/null 2>&1

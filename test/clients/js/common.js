@@ -38,8 +38,5 @@ export function assertOrder(rows, operator) {
 	assert.deepEqual(rows.map((row) => Number(row.id)), order[operator], operator);
 }
 
-// Whether CREATE EXTENSION vector can work here (make install-vector-alias).
-export async function aliasAvailable(client) {
-	const found = await client.query("SELECT FROM pg_available_extensions WHERE name = 'vector'");
-	return found.rowCount > 0;
-}
+// The name under which the extension is tested: hnswc or vector.
+export const extension = process.env.HNSWC_EXTENSION ?? 'hnswc';

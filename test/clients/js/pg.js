@@ -2,16 +2,13 @@
 import pg from 'pg';
 import pgvector from 'pgvector/pg';
 import { SparseVector } from 'pgvector';
-import { aliasAvailable, assert, assertOrder, bitClasses, bitQuery, bits, check, query, vectorClasses, vectors } from './common.js';
+import { assert, assertOrder, bitClasses, bitQuery, bits, check, extension, query, vectorClasses, vectors } from './common.js';
 
 const client = new pg.Client();
 await client.connect();
 
 await check('pg: extension and types', async () => {
-	await client.query('CREATE EXTENSION IF NOT EXISTS hnswc');
-	if (await aliasAvailable(client)) {
-		await client.query('CREATE EXTENSION IF NOT EXISTS vector');
-	}
+	await client.query(`CREATE EXTENSION IF NOT EXISTS ${extension}`);
 	await pgvector.registerTypes(client);
 });
 

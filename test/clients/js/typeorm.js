@@ -1,7 +1,7 @@
-// TypeORM, which has the types vector and halfvec itself, and asks for the extension "vector" when it connects.
+// TypeORM, which has the types vector and halfvec itself, and creates the extension "vector" when it connects, unless told not to.
 import 'reflect-metadata';
 import { DataSource, EntitySchema } from 'typeorm';
-import { assert, assertOrder, bitQuery, bits, check, query, vectors } from './common.js';
+import { assert, assertOrder, bitQuery, bits, check, extension, query, vectors } from './common.js';
 
 const Item = new EntitySchema({
 	name: 'Item',
@@ -15,7 +15,7 @@ const Item = new EntitySchema({
 });
 const source = new DataSource({
 	type: 'postgres', host: process.env.PGHOST, port: Number(process.env.PGPORT), username: process.env.PGUSER,
-	database: process.env.PGDATABASE, entities: [Item], logging: false,
+	database: process.env.PGDATABASE, entities: [Item], logging: false, installExtensions: extension === 'vector',
 });
 
 await check('typeorm: schema', async () => {
