@@ -86,11 +86,26 @@ uninstall-vector:
 	@files=$$(grep -ls "libdir/hnswc" '$(extension_dir)'/vector.control; \
 		grep -ls '^-- hnswc ' '$(extension_dir)'/vector--*.sql); [ -z "$$files" ] || { echo rm -f $$files; rm -f $$files; }
 
-# Also what another version left.
+# The scripts that change a database over, and, when they are removed, what another version left.
+migrate_dir = $(DESTDIR)$(datadir)/contrib/hnswc
+.PHONY: install-migrate uninstall-rest
+install: install-migrate
+install-migrate:
+	$(MKDIR_P) '$(migrate_dir)'
+	$(INSTALL_DATA) $(wildcard $(srcdir)/migrate/*.sql) '$(migrate_dir)/'
 uninstall: uninstall-vector uninstall-rest
-.PHONY: uninstall-rest
 uninstall-rest:
-	rm -f '$(extension_dir)'/hnswc--*.sql
+	rm -f '$(extension_dir)'/hnswc--*.sql '$(migrate_dir)'/*.sql
+	-rmdir '$(migrate_dir)' 2>/dev/null || true
+
+# Packages of Debian, and the archive that PGXN takes, in dist/.
+.PHONY: deb dist
+deb:
+	@debian/build
+dist:
+	@mkdir -p dist
+	git archive --format=zip --prefix=hnswc-$(EXTVERSION)/ -o dist/hnswc-$(EXTVERSION).zip HEAD
+	@echo "dist/hnswc-$(EXTVERSION).zip"
 
 .PHONY: test test-long demo bench
 test:

@@ -11,12 +11,13 @@ A word becomes a vector by its spelling: every run of 2, 3 and 4 letters, the en
 """
 import array
 import random
+import signal
 import struct
 import sys
 import zlib
 
 DIMENSIONS = 256
-MISTAKES = ("accomodate", "definately", "embarass", "goverment", "mispell", "necesary", "recieve", "rythm")
+MISTAKES = ("accomodate", "definately", "embarass", "enviroment", "goverment", "mispell", "necesary", "rythm")
 
 
 def words_of(path):
@@ -87,4 +88,7 @@ def main(kind, path, *numbers):
 
 
 if __name__ == "__main__":
+    # whoever interrupts the demo, or ends what reads this, wants no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main(*sys.argv[1:])
