@@ -1,13 +1,21 @@
 # hnswc, built by PGXS.
 #
 #   make && make install     needs the server's headers only; PG_CONFIG=... chooses the server
-#   make installcheck        SQL, isolation and TAP tests against a running server that has it installed
+#   make install-vector      the same under the name "vector", for clients that create that
+#   make uninstall           removes everything
+#
+#   make demo [DATA=dir]     a tour in two to three minutes, leaves nothing behind
 #   make test                everything, on a throw-away cluster; installs what a fresh Debian lacks
 #   make test-long           the same with the long crash and concurrency tests
-#   make demo [DATA=dir]     a tour in two minutes, leaves nothing behind
+#   make test-versions       the tests on PostgreSQL 17 and 18, in chroots
+#   make test-packages       packages, pgxn, Dockerfile, pg_upgrade and the demo, in chroots
+#   make installcheck        SQL, isolation and TAP tests against a running server that has it installed
 #   make bench ARGS='...'    see bench/README.md
 #
-# WERROR=1 makes warnings errors; with_llvm=no leaves the JIT's bitcode out.
+#   make deb                 Debian packages, in dist/
+#   make dist                the archive for PGXN, in dist/
+#
+# WERROR=1 makes warnings errors; with_llvm=no leaves the JIT's bitcode out. CONTRIBUTING.md has more.
 
 EXTENSION = hnswc
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" hnswc.control)
@@ -107,11 +115,17 @@ dist:
 	git archive --format=zip --prefix=hnswc-$(EXTVERSION)/ -o dist/hnswc-$(EXTVERSION).zip HEAD
 	@echo "dist/hnswc-$(EXTVERSION).zip"
 
-.PHONY: test test-long demo bench
+.PHONY: help test test-long test-versions test-packages demo bench
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 test:
 	@PG_CONFIG='$(PG_CONFIG)' test/run
 test-long:
 	@PG_CONFIG='$(PG_CONFIG)' HNSWC_TEST_LONG=1 test/run
+test-versions:
+	@test/versions
+test-packages:
+	@test/packages
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' demo/run $(if $(findstring command,$(origin DATA)),'$(DATA)')
 bench:
