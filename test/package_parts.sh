@@ -25,7 +25,7 @@ data="CREATE TABLE items (id int PRIMARY KEY, v vector(3), h halfvec(3), s spars
 answers() {
 	sql -d "$1" -c "SELECT md5(string_agg(i::text, ',' ORDER BY id)) FROM items i" -c "SET enable_seqscan = off" -c "SET enable_sort = off" \
 		-c "SELECT array_agg(d) FROM (SELECT (v <-> '[3,3,3]')::numeric(9,3) AS d FROM items ORDER BY v <-> '[3,3,3]' LIMIT 9) s" \
-		-c "SELECT array_agg(d) FROM (SELECT (h <=> '[3,3,3]')::numeric(9,3) AS d FROM items ORDER BY h <=> '[3,3,3]' LIMIT 9) s" \
+		-c "SELECT array_agg(d) FROM (SELECT (h <-> '[3,3,3]')::numeric(9,3) AS d FROM items ORDER BY h <-> '[3,3,3]' LIMIT 9) s" \
 		-c "SELECT array_agg(d) FROM (SELECT (s <+> '{1:3}/3')::numeric(9,3) AS d FROM items ORDER BY s <+> '{1:3}/3' LIMIT 9) s" \
 		-c "SELECT array_agg(d) FROM (SELECT (b <~> B'101')::int AS d FROM items ORDER BY b <~> B'101' LIMIT 9) s" \
 		-c "SELECT array_agg(d) FROM (SELECT (v <#> '[3,3,3]')::numeric(9,3) AS d FROM parts ORDER BY v <#> '[3,3,3]' LIMIT 9) s"

@@ -32,23 +32,19 @@ by_node() {
 	loaded loaded_by_node
 }
 
-if [ "$extension" != hnswc ]; then
-	:
+if [ -e "$("${PG_CONFIG:-pg_config}" --includedir)/libpq-fe.h" ] && command -v gcc >/dev/null 2>&1; then
+	check "bulk loading: C" by_c
 else
-	if [ -e "$("${PG_CONFIG:-pg_config}" --includedir)/libpq-fe.h" ] && command -v gcc >/dev/null 2>&1; then
-		check "bulk loading: C" by_c
+	skipped "bulk loading: C" "gcc or libpq's headers are missing"
+fi
+for module in psycopg psycopg2; do
+	if /usr/bin/python3 -c "import $module" >/dev/null 2>&1; then
+		check "bulk loading: Python, $module" by_python "$module"
 	else
-		skipped "bulk loading: C" "gcc or libpq's headers are missing"
+		skipped "bulk loading: Python" "$module is missing"
 	fi
-	for module in psycopg psycopg2; do
-		if /usr/bin/python3 -c "import $module" >/dev/null 2>&1; then
-			check "bulk loading: Python, $module" by_python "$module"
-		else
-			skipped "bulk loading: Python" "$module is missing"
-		fi
-	done
-	node_directory js
-	if [ -d "$work/js/node_modules" ]; then
-		check "bulk loading: Node" by_node
-	fi
+done
+node_directory js
+if [ -d "$work/js/node_modules" ]; then
+	check "bulk loading: Node" by_node
 fi

@@ -1,8 +1,6 @@
 # Frameworks of Node that create the extension "vector" themselves and look for it by that name.
-if [ "$extension" = vector ]; then
-	query "DROP EXTENSION $extension CASCADE"
-	node_directory frameworks
-	for script in mastra langchain llamaindex; do
-		node_script frameworks "$script"
-	done
-fi
+query "DROP EXTENSION $extension CASCADE"
+node_directory frameworks
+for script in mastra langchain llamaindex; do
+	node_script frameworks "$script"
+done

@@ -42,10 +42,7 @@ replication() {
 	done
 }
 
-# Nothing of it depends on the extension's name.
-if [ "$extension" != hnswc ]; then
-	:
-elif "$clients/../cluster" start "$work/pg" -o wal_level=logical >"$work/environment" 2>"$work/log"; then
+if "$clients/../cluster" start "$work/pg" -o wal_level=logical >"$work/environment" 2>"$work/log"; then
 	(
 		# shellcheck source=/dev/null
 		. "$work/environment"
