@@ -85,9 +85,6 @@ typedef RelFileNode RelLocator;
 #define PATH_DISABLE(path) ((void) (path))
 #endif
 
-/* Does the planner take an ordering operator for the first part of an order?  Since 17. */
-#define PLANNER_ORDERS_BY_PREFIX (PG_VERSION_NUM >= 170000)
-
 /* The expressions that a part of an order stands for: those of partitions are apart since 18. */
 #if PG_VERSION_NUM >= 180000
 #define MEMBER_ITERATOR EquivalenceMemberIterator

@@ -4,6 +4,7 @@
  * handler.c   hnswhandler(): the table of callbacks
  * options.c   reloptions and settings
  * element.c   from a Datum to what the engine indexes
+ * own.c       what of the catalog is ours
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * cost.c      the planner          path.c     which orders it may have
@@ -29,6 +30,9 @@
 /* Support functions of an operator class. */
 #define HNSWC_TYPE_PROC 1 /* (internal) -> internal: tells what is indexed, see element.h */
 #define HNSWC_NPROCS 1
+
+/* The strategy of an operator class's only operator. */
+#define HNSWC_DISTANCE_STRATEGY 1
 
 #define HNSWC_DEFAULT_M 16
 #define HNSWC_MIN_M 2

@@ -21,11 +21,11 @@
 #include "access/sysattr.h"
 #include "am/am.h"
 #include "am/element.h"
+#include "am/expression.h"
 #include "compat.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
@@ -42,6 +42,8 @@
 #define ROW_VISITS 0.75
 /* Values that are wider than this on average are in the table's pages; those in its TOAST table leave a pointer. */
 #define OUT_OF_LINE_WIDTH (2 * TOAST_POINTER_SIZE)
+/* Of a path that is good for nothing: above what users have disabled.  Not infinity, which sorts would make NaN of. */
+#define REFUSED_COST 1.0e30
 
 /* An index as the estimate sees it. */
 typedef struct ScanModel
@@ -161,12 +163,26 @@ heap_page_cost(const PlannerInfo *root, const IndexOptInfo *info)
 	return random_cost * Max(0.0, 1.0 - rel->pages / Max(rel->tuples, 1.0));
 }
 
+/* Is a path one that a scan can follow: in the order of one distance, that of the index's operator class? */
+static bool
+is_by_distance(const IndexPath *path)
+{
+	const IndexOptInfo *info = path->indexinfo;
+	const char *fault;
+	DistanceCall call;
+
+	/* where a query orders by several distances, the planner takes the index for all of them */
+	return list_length(path->indexorderbys) == 1 && distance_call(linitial(path->indexorderbys), &call) &&
+		   call.function.role == OWN_DISTANCE && call.function.type == info->opcintype[0] &&
+		   call.function.element == own_class(info->opfamily[0], info->opcintype[0], &fault);
+}
+
 /* Of the IndexPath's costs, those of a path that is good for nothing. */
 static void
 refuse(IndexPath *path, Cost *startup, Cost *total)
 {
-	*startup = get_float8_infinity();
-	*total = get_float8_infinity();
+	*startup = REFUSED_COST;
+	*total = REFUSED_COST;
 	PATH_DISABLE(&path->path);
 }
 
@@ -183,7 +199,7 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 
 	memset(&generic, 0, sizeof(generic));
 	*indexCorrelation = 0.0;
-	if (path->indexorderbys == NIL)
+	if (!is_by_distance(path))
 	{
 		/* there is no other way to scan than from near to far */
 		*indexSelectivity = 0.0;

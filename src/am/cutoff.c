@@ -66,22 +66,24 @@ struct Cutoff
 static bool
 match_distance(CutoffClause *clause, Node *expr, const OpExpr *ordering, PlanState *parent)
 {
-	List *args = arguments_of(expr, ordering->opfuncid);
 	Node *row = linitial(ordering->args);
 	Node *query = lsecond(ordering->args);
+	DistanceCall call;
+	OwnFunction own;
 	Node *other;
 
-	if (args == NIL)
+	if (!distance_call(expr, &call) || !own_function(ordering->opfuncid, &own) || call.function.role != OWN_DISTANCE ||
+		call.function.element != own.element || call.function.type != own.type)
 		return false;
 	if (!contain_var_clause(row))
 	{
 		row = lsecond(ordering->args);
 		query = linitial(ordering->args);
 	}
-	if (equal(linitial(args), row))
-		other = lsecond(args);
-	else if (equal(lsecond(args), row))
-		other = linitial(args);
+	if (equal(call.left, row))
+		other = call.right;
+	else if (equal(call.right, row))
+		other = call.left;
 	else
 		return false;
 	if (equal(other, query))

@@ -1,8 +1,7 @@
 /*
  * element.c: from a Datum to the floats that the engine indexes.
  *
- * One ElementType for each operator class, and the support functions by which operator classes name them.  A further
- * type is a pair of functions and its descriptors here, and nothing elsewhere.
+ * One ElementType for each operator class, and the support functions by which operator classes name them.
  */
 #include "postgres.h"
 
@@ -10,6 +9,7 @@
 
 #include "am/am.h"
 #include "am/element.h"
+#include "am/own.h"
 #include "code/loops.h"
 #include "common/hashfn.h"
 #include "distance/distance.h"
@@ -96,12 +96,19 @@ sparsevec_element_dims(const struct varlena *value)
 	return SPARSE_SKETCH_DIMS;
 }
 
-static void
-sparsevec_check(const SparseVector *a, const SparseVector *b)
+/* In the words of the distance's function, which has the column first. */
+pg_noreturn static void
+raise_different(const char *type_name, const char *dims_name, int dims, int query_dims)
 {
-	if (a->dim != b->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("different sparsevec dimensions %d and %d", a->dim, b->dim)));
+	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("different %s %s %d and %d", type_name, dims_name, dims, query_dims)));
+}
+
+static void
+sparsevec_check(const SparseVector *query, const SparseVector *value)
+{
+	if (query->dim != value->dim)
+		raise_different("sparsevec", "dimensions", value->dim, query->dim);
 }
 
 static double
@@ -137,63 +144,126 @@ sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
 
 /* clang-format off */
 #define VECTOR_ELEMENT(distance_metric) \
-	{ \
-		.id = ELEMENT_VECTOR, .metric = (distance_metric), .type_name = "vector", .max_dims = VECTOR_MAX_DIM, \
-		.is_squared = (distance_metric) == CODE_L2, \
-		.dims = vector_element_dims, .elements = vector_element_floats \
-	}
+	.id = ELEMENT_VECTOR, .metric = (distance_metric), .type_name = "vector", .dims_name = "dimensions", \
+	.max_dims = VECTOR_MAX_DIM, .is_squared = (distance_metric) == CODE_L2, \
+	.dims = vector_element_dims, .elements = vector_element_floats
 #define HALFVEC_ELEMENT(distance_metric) \
-	{ \
-		.id = ELEMENT_HALFVEC, .metric = (distance_metric), .type_name = "halfvec", .max_dims = HALFVEC_MAX_DIM, \
-		.is_half = true, .is_squared = (distance_metric) == CODE_L2, \
-		.dims = halfvec_element_dims, .elements = halfvec_element_floats \
-	}
+	.id = ELEMENT_HALFVEC, .metric = (distance_metric), .type_name = "halfvec", .dims_name = "dimensions", \
+	.max_dims = HALFVEC_MAX_DIM, .is_half = true, .is_squared = (distance_metric) == CODE_L2, \
+	.dims = halfvec_element_dims, .elements = halfvec_element_floats
 #define BIT_ELEMENT(distance_metric) \
-	{ \
-		.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .max_dims = BIT_MAX_DIM, \
-		.dims = bit_element_dims, .elements = bit_element_floats \
-	}
+	.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .dims_name = "lengths", \
+	.max_dims = BIT_MAX_DIM, .dims = bit_element_dims, .elements = bit_element_floats
 
 /* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
 #define SPARSEVEC_ELEMENT(sketch_metric, exact, squared) \
-	{ \
-		.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", \
-		.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), .is_squared = (squared), \
-		.dims = sparsevec_element_dims, .elements = sparsevec_element_floats \
-	}
+	.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", .dims_name = "dimensions", \
+	.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), .is_squared = (squared), \
+	.dims = sparsevec_element_dims, .elements = sparsevec_element_floats
 
-/* An operator class's descriptor and its support function, (internal) -> internal, called by element_type() only. */
-#define ELEMENT_SUPPORT(function, element) \
-	static const ElementType function##_element = element; \
-	PG_FUNCTION_INFO_V1(function); \
+#define C_FUNCTION(function) {#function, function}
+#define NO_FUNCTION {NULL, NULL}
+
+/*
+ * An operator class's support function, (internal) -> internal, and its descriptor.  The function says which descriptor is
+ * meant by being what it is: nobody calls it but who asks by hand.
+ */
+#define ELEMENT_SUPPORT(support_function, distance_of, similarity_of, ...) \
+	PG_FUNCTION_INFO_V1(support_function); \
+	static const ElementType support_function##_element = { \
+		__VA_ARGS__, .support = C_FUNCTION(support_function), .distance_function = distance_of, \
+		.similarity_function = similarity_of}; \
 	Datum \
-	function(PG_FUNCTION_ARGS) \
+	support_function(PG_FUNCTION_ARGS) \
 	{ \
-		PG_RETURN_POINTER(&function##_element); \
+		PG_RETURN_POINTER(&support_function##_element); \
 	}
 
-ELEMENT_SUPPORT(hnsw_vector_l2_support, VECTOR_ELEMENT(CODE_L2))
-ELEMENT_SUPPORT(hnsw_vector_ip_support, VECTOR_ELEMENT(CODE_IP))
-ELEMENT_SUPPORT(hnsw_vector_cosine_support, VECTOR_ELEMENT(CODE_COSINE))
-ELEMENT_SUPPORT(hnsw_vector_l1_support, VECTOR_ELEMENT(CODE_L1))
-ELEMENT_SUPPORT(hnsw_halfvec_l2_support, HALFVEC_ELEMENT(CODE_L2))
-ELEMENT_SUPPORT(hnsw_halfvec_ip_support, HALFVEC_ELEMENT(CODE_IP))
-ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, HALFVEC_ELEMENT(CODE_COSINE))
-ELEMENT_SUPPORT(hnsw_halfvec_l1_support, HALFVEC_ELEMENT(CODE_L1))
-ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element, true))
-ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element, false))
-ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element, false))
-ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element, false))
-ELEMENT_SUPPORT(hnsw_bit_hamming_support, BIT_ELEMENT(CODE_HAMMING))
-ELEMENT_SUPPORT(hnsw_bit_jaccard_support, BIT_ELEMENT(CODE_JACCARD))
+/* The functions of a type's distances, as type/ defines them. */
+#define DECLARE_FUNCTION(function) extern Datum function(PG_FUNCTION_ARGS)
+#define DECLARE_FUNCTIONS(type) \
+	DECLARE_FUNCTION(type##_l2_distance); \
+	DECLARE_FUNCTION(type##_negative_inner_product); \
+	DECLARE_FUNCTION(type##_inner_product); \
+	DECLARE_FUNCTION(type##_cosine_distance); \
+	DECLARE_FUNCTION(type##_l1_distance)
+
+DECLARE_FUNCTIONS(vector);
+DECLARE_FUNCTIONS(halfvec);
+DECLARE_FUNCTIONS(sparsevec);
+DECLARE_FUNCTION(hamming_distance);
+DECLARE_FUNCTION(jaccard_distance);
+
+ELEMENT_SUPPORT(hnsw_vector_l2_support, C_FUNCTION(vector_l2_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L2))
+ELEMENT_SUPPORT(hnsw_vector_ip_support, C_FUNCTION(vector_negative_inner_product), C_FUNCTION(vector_inner_product),
+				VECTOR_ELEMENT(CODE_IP))
+ELEMENT_SUPPORT(hnsw_vector_cosine_support, C_FUNCTION(vector_cosine_distance), NO_FUNCTION,
+				VECTOR_ELEMENT(CODE_COSINE))
+ELEMENT_SUPPORT(hnsw_vector_l1_support, C_FUNCTION(vector_l1_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L1))
+ELEMENT_SUPPORT(hnsw_halfvec_l2_support, C_FUNCTION(halfvec_l2_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L2))
+ELEMENT_SUPPORT(hnsw_halfvec_ip_support, C_FUNCTION(halfvec_negative_inner_product), C_FUNCTION(halfvec_inner_product),
+				HALFVEC_ELEMENT(CODE_IP))
+ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, C_FUNCTION(halfvec_cosine_distance), NO_FUNCTION,
+				HALFVEC_ELEMENT(CODE_COSINE))
+ELEMENT_SUPPORT(hnsw_halfvec_l1_support, C_FUNCTION(halfvec_l1_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L1))
+ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, C_FUNCTION(sparsevec_l2_distance), NO_FUNCTION,
+				SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element, true))
+ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, C_FUNCTION(sparsevec_negative_inner_product),
+				C_FUNCTION(sparsevec_inner_product), SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element, false))
+ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, C_FUNCTION(sparsevec_cosine_distance), NO_FUNCTION,
+				SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element, false))
+ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, C_FUNCTION(sparsevec_l1_distance), NO_FUNCTION,
+				SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element, false))
+ELEMENT_SUPPORT(hnsw_bit_hamming_support, C_FUNCTION(hamming_distance), NO_FUNCTION, BIT_ELEMENT(CODE_HAMMING))
+ELEMENT_SUPPORT(hnsw_bit_jaccard_support, C_FUNCTION(jaccard_distance), NO_FUNCTION, BIT_ELEMENT(CODE_JACCARD))
 /* clang-format on */
+
+const ElementType *const element_types[] = {
+	&hnsw_vector_l2_support_element,      &hnsw_vector_ip_support_element,        &hnsw_vector_cosine_support_element,
+	&hnsw_vector_l1_support_element,      &hnsw_halfvec_l2_support_element,       &hnsw_halfvec_ip_support_element,
+	&hnsw_halfvec_cosine_support_element, &hnsw_halfvec_l1_support_element,       &hnsw_sparsevec_l2_support_element,
+	&hnsw_sparsevec_ip_support_element,   &hnsw_sparsevec_cosine_support_element, &hnsw_sparsevec_l1_support_element,
+	&hnsw_bit_hamming_support_element,    &hnsw_bit_jaccard_support_element,      NULL,
+};
+
+pg_noreturn static void
+raise_class(Relation index, const char *fault)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					errmsg("the operator class of index \"%s\" is not valid for access method \"hnsw\"",
+						   RelationGetRelationName(index)),
+					errdetail_internal("%s", fault)));
+}
 
 const ElementType *
 element_type(Relation index)
 {
 	FmgrInfo *support = index_getprocinfo(index, 1, HNSWC_TYPE_PROC);
 
-	return (const ElementType *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
+	for (const ElementType *const *type = element_types; *type != NULL; type++)
+		if ((*type)->support.address == support->fn_addr)
+			return *type;
+	raise_class(index, "Its support function is not one of hnsw's.");
+}
+
+void
+element_check_class(Relation index)
+{
+	const char *fault;
+
+	if (own_class(index->rd_opfamily[0], index->rd_opcintype[0], &fault) == NULL)
+		raise_class(index, fault);
+}
+
+void
+element_check_state(Relation index, const ElementType *type, const IndexState *state)
+{
+	int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+
+	if (state->type != type->id || state->spec.metric != type->metric)
+		page_corrupted(index, HNSWC_META_BLOCK, "the index is of another operator class");
+	if (state->spec.dims != (type->sketch_dims > 0 ? type->sketch_dims : dims))
+		page_corrupted(index, HNSWC_META_BLOCK, "the index has other dimensions than its column");
 }
 
 /* Scales a vector to length 1; false if it has none. */
@@ -209,19 +279,40 @@ normalise(float *vector, int dims)
 	return true;
 }
 
-bool
-element_read(const ElementType *type, int dims, Datum value, float *vector)
+/* Detoasts a value and copies its elements; false with its dimensions in *other if these are not `dims`. */
+static bool
+read_elements(const ElementType *type, int dims, Datum value, float *vector, int *other)
 {
 	struct varlena *detoasted = PG_DETOAST_DATUM(value);
 	const float *elements;
 
-	if (type->dims(detoasted) != dims)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("expected %d dimensions, not %d", dims, type->dims(detoasted))));
+	*other = type->dims(detoasted);
+	if (*other != dims)
+		return false;
 	elements = type->elements(detoasted, vector);
 	if (elements != vector)
 		memcpy(vector, elements, dims * sizeof(float));
 	if ((Pointer) detoasted != DatumGetPointer(value))
 		pfree(detoasted);
+	return true;
+}
+
+bool
+element_read(const ElementType *type, int dims, Datum value, float *vector)
+{
+	int other;
+
+	if (!read_elements(type, dims, value, vector, &other))
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", dims, other)));
+	return type->metric != CODE_COSINE || normalise(vector, dims);
+}
+
+bool
+element_read_query(const ElementType *type, int dims, Datum value, float *vector)
+{
+	int other;
+
+	if (!read_elements(type, dims, value, vector, &other))
+		raise_different(type->type_name, type->dims_name, dims, other);
 	return type->metric != CODE_COSINE || normalise(vector, dims);
 }

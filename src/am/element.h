@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "code/code.h"
+#include "fmgr.h"
+#include "page/page.h"
 #include "utils/rel.h"
 
 typedef enum ElementTypeId
@@ -20,11 +22,19 @@ typedef enum ElementTypeId
 	ELEMENT_SPARSEVEC,
 } ElementTypeId;
 
+/* A C function of this library, as the catalog names it and as it is called. */
+typedef struct ElementFunction
+{
+	const char *symbol; /* NULL: there is none */
+	PGFunction address;
+} ElementFunction;
+
 typedef struct ElementType
 {
 	ElementTypeId id;
 	CodeMetric metric;
 	const char *type_name; /* "vector" */
+	const char *dims_name; /* "dimensions", as messages call them */
 	int max_dims;
 	bool is_half;    /* its elements are halves */
 	bool is_squared; /* what rows are ordered by is the square of what the operator returns */
@@ -33,20 +43,41 @@ typedef struct ElementType
 	 * and `metric` is about, and rows are re-ranked from the table by `distance`.  0 and NULL for all others.
 	 */
 	int sketch_dims;
-	double (*distance)(const struct varlena *a, const struct varlena *b);
+	double (*distance)(const struct varlena *query, const struct varlena *value);
 	/* dimensions of a detoasted value */
 	int (*dims)(const struct varlena *value);
 	/* its elements: a pointer into the value where they are float32 already, or `buffer` filled with them */
 	const float *(*elements)(const struct varlena *value, float *buffer);
+	/* in SQL: the support function, the operator's, and the one that returns the negative of the operator's */
+	ElementFunction support;
+	ElementFunction distance_function;
+	ElementFunction similarity_function;
 } ElementType;
 
-/* The descriptor of an index's (only) column. */
+/* All descriptors there are; NULL behind the last one. */
+extern const ElementType *const element_types[];
+
+/*
+ * The descriptor of an index's (only) column.  Errors out if its operator class's support function is none of ours.
+ * Does not look at the rest of the class: element_check_class() has done that when the index was built.
+ */
 extern const ElementType *element_type(Relation index);
+
+/* Errors out unless the index's operator class orders its type by the distance that its descriptor is for. */
+extern void element_check_class(Relation index);
+
+/*
+ * Errors out (XX002) unless an index's file is one of this operator class, for as many dimensions as the column has.
+ * Asked before a value is read for the index: a file that was exchanged is not the value's fault.
+ */
+extern void element_check_state(Relation index, const ElementType *type, const IndexState *state);
 
 /*
  * Makes a value ready for the engine: detoasts it, checks its dimensions (error if they are not `dims`), normalises it
  * for the cosine metric.  Returns false for what is not indexed: a zero vector under cosine.  `vector` has room for dims floats.
  */
 extern bool element_read(const ElementType *type, int dims, Datum value, float *vector);
+/* The same for what an index is asked for the neighbours of: the error is that of the distance's function. */
+extern bool element_read_query(const ElementType *type, int dims, Datum value, float *vector);
 
 #endif /* HNSWC_ELEMENT_H */

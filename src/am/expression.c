@@ -11,6 +11,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 bool
 is_fixed(Node *expr)
@@ -30,6 +31,38 @@ bool
 is_constant(Node *expr)
 {
 	return is_fixed(expr) && !is_any_var(expr, NULL);
+}
+
+bool
+distance_call(Node *expr, DistanceCall *call)
+{
+	List *args;
+	Oid function;
+
+	if (expr == NULL)
+		return false;
+	if (IsA(expr, OpExpr))
+	{
+		OpExpr *op = (OpExpr *) expr;
+
+		/* what has been read from a view's definition has its operator only */
+		function = OidIsValid(op->opfuncid) ? op->opfuncid : get_opcode(op->opno);
+		args = op->args;
+		call->collation = op->inputcollid;
+	}
+	else if (IsA(expr, FuncExpr))
+	{
+		function = ((FuncExpr *) expr)->funcid;
+		args = ((FuncExpr *) expr)->args;
+		call->collation = ((FuncExpr *) expr)->inputcollid;
+	}
+	else
+		return false;
+	if (list_length(args) != 2 || !own_function(function, &call->function) || call->function.role == OWN_SUPPORT)
+		return false;
+	call->left = linitial(args);
+	call->right = lsecond(args);
+	return true;
 }
 
 List *

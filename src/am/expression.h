@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 
+#include "am/own.h"
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
@@ -18,6 +19,17 @@ typedef enum StepKind
 	STEP_MULTIPLY,
 } StepKind;
 
+/* A call of one of our distances or similarities. */
+typedef struct DistanceCall
+{
+	OwnFunction function;
+	Node *left;
+	Node *right;
+	Oid collation;
+} DistanceCall;
+
+/* Is the expression such a call, by an operator or by a function? */
+extern bool distance_call(Node *expr, DistanceCall *call);
 /* Has the expression one value for all rows of a scan, and may it be asked for at any time? */
 extern bool is_fixed(Node *expr);
 /* The same for all rows of the query that it is in and of those around it. */

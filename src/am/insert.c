@@ -59,6 +59,7 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	MemoryContext old;
 	NodeId entry;
 	IndexState *state;
+	const ElementType *type = element_type(index);
 	float *vector;
 
 	state = index_state_get(index, &entry);
@@ -70,7 +71,8 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	vector = palloc_on_line(state->spec.dims * sizeof(float));
-	if (element_read(element_type(index), state->spec.dims, values[0], vector))
+	element_check_state(index, type, state);
+	if (element_read(type, state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	else
 		leave_out(index, state, heap, META_NO_ZERO);

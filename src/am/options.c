@@ -12,7 +12,9 @@
 #include "access/reloptions.h"
 #include "am/am.h"
 #include "am/element.h"
+#include "catalog/pg_type.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define NOT_GIVEN (-1)
 
@@ -187,8 +189,15 @@ options_bits(Relation index, int dims, CodeMetric metric)
 static int
 column_dims(Relation index, const ElementType *type)
 {
-	int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+	const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
+	int dims = column->atttypmod;
 
+	/* there it is the greatest length that a value may have */
+	if (getBaseType(column->atttypid) == VARBITOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("column of type bit varying cannot be indexed by hnsw"),
+				 errdetail("Its values may have different lengths."),
+				 errhint("Use the type bit(n), or index the expression column::bit(n).")));
 	if (dims < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
@@ -258,6 +267,7 @@ options_shape(Relation index, IndexShape *shape)
 	const HnswOptions *options = given_options(index);
 	const ElementType *type = element_type(index);
 
+	element_check_class(index);
 	memset(shape, 0, sizeof(*shape));
 	shape->type = type->id;
 	shape->m = options_m(index);

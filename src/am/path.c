@@ -24,7 +24,6 @@
 
 #include "access/table.h"
 #include "am/am.h"
-#include "am/element.h"
 #include "am/expression.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
@@ -41,12 +40,6 @@
 
 static set_rel_pathlist_hook_type previous_set_rel_pathlist_hook = NULL;
 
-static bool
-is_ours(const IndexOptInfo *info)
-{
-	return (void (*)(void)) info->amcostestimate == (void (*)(void)) hnswcostestimate;
-}
-
 /* The sign of a constant: -1, 0 where it is none that is known and finite, or 1. */
 static int
 sign_of(const Node *expr)
@@ -60,71 +53,45 @@ sign_of(const Node *expr)
 	return isfinite(value) ? (value > 0) - (value < 0) : 0;
 }
 
-/* The operator that an index delivers the order of. */
-static Oid
-operator_of(const IndexOptInfo *info)
-{
-	return get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], 1);
-}
-
-/* An index's distance between these, if they are a row and something else; NULL if not. */
+/*
+ * Is that the distance of an index's rows from something, or the similarity?  Returns the distance by the operator that
+ * the index delivers the order of; NULL if the expression is something else.
+ */
 static OpExpr *
-distance_between(List *args, Oid collation, IndexOptInfo *info)
+match_call(Node *expr, IndexOptInfo *info, OwnRole role)
 {
-	Oid opno = operator_of(info);
-	Node *row;
-	Node *query;
+	const char *fault;
+	DistanceCall call;
+	Oid opno;
 	OpExpr *distance;
 
-	if (list_length(args) != 2)
+	if (!distance_call(expr, &call) || call.function.role != role || call.function.type != info->opcintype[0] ||
+		call.function.element != own_class(info->opfamily[0], info->opcintype[0], &fault))
 		return NULL;
-	row = linitial(args);
-	query = lsecond(args);
-	if (!match_index_to_operand(row, 0, info))
+	if (!match_index_to_operand(call.left, 0, info))
 	{
-		row = lsecond(args);
-		query = linitial(args);
+		Node *right = call.right;
+
+		call.right = call.left;
+		call.left = right;
 	}
-	if (!match_index_to_operand(row, 0, info) || !is_fixed(query))
+	if (!match_index_to_operand(call.left, 0, info) || !is_fixed(call.right))
 		return NULL;
-	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid, collation);
+	opno = get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], HNSWC_DISTANCE_STRATEGY);
+	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) call.left, (Expr *) call.right, InvalidOid,
+										call.collation);
 	distance->opfuncid = get_opcode(opno);
 	return distance;
-}
-
-/* Is that the distance of an index's rows from something? */
-static OpExpr *
-match_distance(Node *expr, IndexOptInfo *info)
-{
-	return distance_between(arguments_of(expr, get_opcode(operator_of(info))), exprInputCollation(expr), info);
-}
-
-/* Is that an inner product with an index's rows?  The operator is its negative; it has none of its own. */
-static OpExpr *
-match_inner_product(Node *expr, IndexOptInfo *info)
-{
-	const FuncExpr *call = (const FuncExpr *) expr;
-	Oid function;
-
-	if (!IsA(expr, FuncExpr) || strcmp(get_func_name(call->funcid), "inner_product") != 0)
-		return NULL;
-	function = get_opcode(operator_of(info));
-	if (get_func_namespace(call->funcid) != get_func_namespace(function) ||
-		strstr(get_func_name(function), "negative_inner_product") == NULL)
-		return NULL;
-	return distance_between(call->args, call->inputcollid, info);
 }
 
 /* Are all distances of an index positive or 0?  Negative inner products need not be. */
 static bool
 is_never_negative(const IndexOptInfo *info)
 {
-	/* the planner holds a lock */
-	Relation index = index_open(info->indexoid, NoLock);
-	bool yes = element_type(index)->metric != CODE_IP;
+	const char *fault;
+	const ElementType *type = own_class(info->opfamily[0], info->opcintype[0], &fault);
 
-	index_close(index, NoLock);
-	return yes;
+	return type != NULL && type->metric != CODE_IP;
 }
 
 /* Is that a distance and a positive constant? */
@@ -135,8 +102,8 @@ is_positive(Node *expr, IndexOptInfo *info)
 
 	if (!IsA(expr, OpExpr) || op->opfuncid != F_FLOAT8PL || !is_never_negative(info))
 		return false;
-	return (sign_of(linitial(op->args)) > 0 && match_distance(lsecond(op->args), info) != NULL) ||
-		   (sign_of(lsecond(op->args)) > 0 && match_distance(linitial(op->args), info) != NULL);
+	return (sign_of(linitial(op->args)) > 0 && match_call(lsecond(op->args), info, OWN_DISTANCE) != NULL) ||
+		   (sign_of(lsecond(op->args)) > 0 && match_call(linitial(op->args), info, OWN_DISTANCE) != NULL);
 }
 
 /* What a quotient is a monotonic function of: what a constant divides, or the positive thing that a constant is divided by. */
@@ -183,11 +150,11 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 	*reversed = false;
 	while (expr != NULL)
 	{
-		OpExpr *distance = match_distance(expr, info);
+		OpExpr *distance = match_call(expr, info, OWN_DISTANCE);
 
 		if (distance != NULL)
 			return distance;
-		distance = match_inner_product(expr, info);
+		distance = match_call(expr, info, OWN_SIMILARITY);
 		if (distance != NULL)
 		{
 			*reversed = !*reversed;
@@ -230,12 +197,15 @@ is_never_null(PlannerInfo *root, const RelOptInfo *rel, const OpExpr *distance)
 	return yes;
 }
 
-/* Does the planner take the index for an order that begins with this by itself? */
+/*
+ * Has the planner made the path by itself?  Before 17 it does so for the whole of an order only, and later for as many
+ * parts as are distances, of which a scan can deliver the first alone (hnswcostestimate).
+ */
 static bool
 is_native(const PlannerInfo *root, const PathKey *key, const Node *expr, const OpExpr *distance)
 {
-	return IsA(expr, OpExpr) && ((const OpExpr *) expr)->opfuncid == distance->opfuncid && !key->pk_nulls_first &&
-		   (PLANNER_ORDERS_BY_PREFIX || list_length(root->query_pathkeys) == 1);
+	return IsA(expr, OpExpr) && ((const OpExpr *) expr)->opno == distance->opno && !key->pk_nulls_first &&
+		   list_length(root->query_pathkeys) == 1;
 }
 
 static void
@@ -270,8 +240,8 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 static void
 set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	if (root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL && !IS_DUMMY_REL(rel) &&
-		bms_is_empty(rel->lateral_relids))
+	if (root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
+		!IS_DUMMY_REL(rel) && bms_is_empty(rel->lateral_relids))
 	{
 		ListCell *cell;
 
@@ -279,7 +249,7 @@ set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 		{
 			IndexOptInfo *info = lfirst_node(IndexOptInfo, cell);
 
-			if (is_ours(info) && (info->indpred == NIL || info->predOK))
+			if (own_index(info) && (info->indpred == NIL || info->predOK))
 				add_path_of(root, rel, info);
 		}
 	}

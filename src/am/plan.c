@@ -25,17 +25,6 @@
 
 static planner_hook_type previous_planner_hook = NULL;
 
-static bool
-is_hnsw_index(Oid index)
-{
-	/* the planner holds a lock on it */
-	Relation rel = index_open(index, NoLock);
-	bool ours = rel->rd_indam->ambuild == hnswbuild;
-
-	index_close(rel, NoLock);
-	return ours;
-}
-
 /* Is a plan a join or a condition on the rows of the one below it, in their order? */
 static bool
 keeps_order(const Plan *plan)
@@ -53,7 +42,7 @@ scan_below(Plan *plan)
 		plan = plan->lefttree;
 	scan = (IndexScan *) plan;
 	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL ||
-		!IsA(linitial(scan->indexorderbyorig), OpExpr) || !is_hnsw_index(scan->indexid))
+		!IsA(linitial(scan->indexorderbyorig), OpExpr) || !own_index_oid(scan->indexid))
 		return NULL;
 	return scan;
 }
@@ -83,20 +72,20 @@ in_terms_of_scan(Node *expr, void *join)
 							  : copyObject((Node *) entry->expr);
 }
 
-/* Is what the scan orders by in an expression, as an operator or as the function that it calls? */
+/* Is what the scan orders by in an expression, as the distance or as the similarity that is its negative? */
 static bool
 has_scan_distance(Node *expr, void *arg)
 {
 	const IndexScan *scan = arg;
-	const OpExpr *ordering = linitial(scan->indexorderbyorig);
-	List *args;
+	DistanceCall ordering;
+	DistanceCall call;
 
 	if (expr == NULL)
 		return false;
-	args = arguments_of(expr, ordering->opfuncid);
-	if (args != NIL &&
-		((equal(linitial(args), linitial(ordering->args)) && equal(llast(args), llast(ordering->args))) ||
-		 (equal(linitial(args), llast(ordering->args)) && equal(llast(args), linitial(ordering->args)))))
+	if (distance_call(linitial(scan->indexorderbyorig), &ordering) && distance_call(expr, &call) &&
+		call.function.element == ordering.function.element && call.function.type == ordering.function.type &&
+		((equal(call.left, ordering.left) && equal(call.right, ordering.right)) ||
+		 (equal(call.left, ordering.right) && equal(call.right, ordering.left))))
 		return true;
 	return expression_tree_walker(expr, has_scan_distance, arg);
 }

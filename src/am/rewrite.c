@@ -10,12 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/amapi.h"
 #include "access/stratnum.h"
 #include "am/am.h"
 #include "am/expression.h"
 #include "am/rewrite.h"
-#include "catalog/pg_amop.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -23,42 +21,18 @@
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_oper.h"
-#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
-
-/* Is that an operator that one of our indexes can deliver the order of? */
-static bool
-is_distance_operator(Oid opno)
-{
-	CatCList *entries = SearchSysCacheList1(AMOPOPID, ObjectIdGetDatum(opno));
-	bool found = false;
-
-	for (int i = 0; i < entries->n_members && !found; i++)
-	{
-		Form_pg_amop entry = (Form_pg_amop) GETSTRUCT(&entries->members[i]->tuple);
-
-		if (entry->amoppurpose == AMOP_ORDER)
-		{
-			IndexAmRoutine *routine = GetIndexAmRoutineByAmId(entry->amopmethod, true);
-
-			found = routine != NULL && routine->ambuild == hnswbuild;
-		}
-	}
-	ReleaseSysCacheList(entries);
-	return found;
-}
 
 static bool
 find_distance(Node *expr, void *arg)
 {
+	DistanceCall call;
+
 	if (expr == NULL)
 		return false;
-	if (IsA(expr, OpExpr) && is_distance_operator(((OpExpr *) expr)->opno))
-		return true;
-	return expression_tree_walker(expr, find_distance, arg);
+	return distance_call(expr, &call) || expression_tree_walker(expr, find_distance, arg);
 }
 
 bool

@@ -28,6 +28,7 @@
 #include "graph/memory.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/snapmgr.h"
 
@@ -307,6 +308,18 @@ resume_search(HnswScan *so)
 	return true;
 }
 
+/* A superuser may have added operators to the family whose right side is of another type than an index's values. */
+static void
+check_query_type(IndexScanDesc scan)
+{
+	Oid type = scan->orderByData[0].sk_subtype;
+
+	if (OidIsValid(type) && type != scan->indexRelation->rd_opcintype[0])
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("index \"%s\" cannot be ordered by the distance from a value of type %s",
+							   RelationGetRelationName(scan->indexRelation), format_type_be(type))));
+}
+
 /* Opens the index and reads the query when the first row is asked for. */
 static void
 scan_start(IndexScanDesc scan)
@@ -319,6 +332,7 @@ scan_start(IndexScanDesc scan)
 	if (scan->numberOfOrderBys == 0)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order"),
 						errhint("Order by the distance of the index's operator class.")));
+	check_query_type(scan);
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
@@ -330,6 +344,7 @@ scan_start(IndexScanDesc scan)
 		scan_free(so);
 		so = NULL;
 	}
+	element_check_state(scan->indexRelation, element_type(scan->indexRelation), state);
 	if (so == NULL)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
@@ -340,7 +355,7 @@ scan_start(IndexScanDesc scan)
 	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;
 	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
-					element_read(so->type, state->spec.dims, query, so->query_vector);
+					element_read_query(so->type, state->spec.dims, query, so->query_vector);
 	if (so->has_query && so->type->distance != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(so->cxt);

@@ -1,25 +1,25 @@
 /*
  * validate.c: is an operator class what the access method expects?  For amvalidate(); says in INFO messages what is not.
  *
- * An operator class has one ordering operator, strategy 1, which returns a float8 that its family sorts, and one support
- * function, which returns the ElementType.
+ * An operator class has one ordering operator, strategy 1, which is one of our distances between two values of its type,
+ * and one support function, which is the one of that distance.
  */
 #include "postgres.h"
 
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
 #include "am/am.h"
+#include "am/own.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
-
-#define DISTANCE_STRATEGY 1
 
 static bool
 complain(const char *format, const char *family, const char *object, int number)
@@ -51,7 +51,11 @@ validate_operator(Form_pg_amop amop, const char *family)
 {
 	const char *name = format_operator(amop->amopopr);
 
-	if (amop->amopstrategy != DISTANCE_STRATEGY)
+	/* an index is asked for values like those that it has */
+	if (amop->amoplefttype != amop->amoprighttype)
+		return complain("hnsw operator family \"%s\" contains operator %s with different left and right input types",
+						family, name, 0);
+	if (amop->amopstrategy != HNSWC_DISTANCE_STRATEGY)
 		return complain("hnsw operator family \"%s\" contains operator %s with invalid strategy number %d", family,
 						name, amop->amopstrategy);
 	if (amop->amoppurpose != AMOP_ORDER || !opfamily_can_sort_type(amop->amopsortfamily, FLOAT8OID))
@@ -77,10 +81,32 @@ validate_complete(Oid type, const char *opclass, CatCList *operators, CatCList *
 		if (group->lefttype == type && group->righttype == type)
 			own = group;
 	}
-	if (own == NULL || (own->operatorset & (UINT64CONST(1) << DISTANCE_STRATEGY)) == 0)
+	if (own == NULL || (own->operatorset & (UINT64CONST(1) << HNSWC_DISTANCE_STRATEGY)) == 0)
 		valid = complain("hnsw operator class \"%s\" is missing operator(s)%s", opclass, "", 0);
 	if (own == NULL || (own->functionset & (UINT64CONST(1) << HNSWC_TYPE_PROC)) == 0)
 		valid = complain("hnsw operator class \"%s\" is missing support function %s%d", opclass, "", HNSWC_TYPE_PROC);
+	return valid;
+}
+
+/* Do the operator and the support function for each of a family's types belong together? */
+static bool
+validate_pairs(Oid family, const char *name, CatCList *functions)
+{
+	bool valid = true;
+
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+		const char *fault;
+
+		if (own_class(family, proc->amproclefttype, &fault) != NULL)
+			continue;
+		ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					   errmsg_internal("hnsw operator family \"%s\" is not valid for type %s", name,
+									   format_type_be(proc->amproclefttype)),
+					   errdetail_internal("%s", fault)));
+		valid = false;
+	}
 	return valid;
 }
 
@@ -100,6 +126,8 @@ validate_family(Oid family, Oid type, const char *opclass)
 		valid &= validate_function((Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple), name);
 	for (int i = 0; i < operators->n_members; i++)
 		valid &= validate_operator((Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple), name);
+	if (valid)
+		valid = validate_pairs(family, name, functions);
 	valid &= validate_complete(type, opclass, operators, functions);
 	ReleaseCatCacheList(functions);
 	ReleaseCatCacheList(operators);
