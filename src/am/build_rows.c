@@ -176,6 +176,14 @@ report_row(BuildRows *rows)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, tuples);
 }
 
+/* A row is not indexed.  Nobody has a plan by this index yet. */
+static void
+leave_out(Relation index, IndexState *state, uint16 flag)
+{
+	if (state->flags & flag)
+		index_leave_out(index, state, flag, false);
+}
+
 static void
 build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
@@ -187,7 +195,7 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	CHECK_FOR_INTERRUPTS();
 	if (isnull[0])
 	{
-		(void) index_leave_out(index, rows->state, META_NO_NULL, false);
+		leave_out(index, rows->state, META_NO_NULL);
 		return;
 	}
 	old = MemoryContextSwitchTo(rows->row_cxt);
@@ -196,7 +204,7 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	MemoryContextReset(rows->row_cxt);
 	if (!indexed)
 	{
-		(void) index_leave_out(index, rows->state, META_NO_ZERO, false);
+		leave_out(index, rows->state, META_NO_ZERO);
 		return;
 	}
 	encode_row(rows);

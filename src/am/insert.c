@@ -12,6 +12,9 @@
 #include "am/am.h"
 #include "am/element.h"
 #include "graph/memory.h"
+#include "miscadmin.h"
+#include "storage/sinval.h"
+#include "storage/standby.h"
 #include "utils/inval.h"
 
 static void *
@@ -41,14 +44,50 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 }
 
 /*
- * A row is not indexed.  Plans may rely on all rows being there (path.c): others have to be made from now on.  A query
- * that has its plan already, but not yet its snapshot, may miss this row as it may miss any.
+ * Tells all sessions, here and on standbys, that they have to plan anew what reads a table.  At once, and not at the end of
+ * the transaction, which may never come to it.
+ */
+static void
+tell_all(Relation heap)
+{
+	SharedInvalidationMessage message = {0};
+
+	/* this session first, before its next command */
+	CacheInvalidateRelcache(heap);
+	message.rc.id = SHAREDINVALRELCACHE_ID;
+	message.rc.dbId = MyDatabaseId;
+	message.rc.relId = RelationGetRelid(heap);
+	if (XLogStandbyInfoActive() && RelationNeedsWAL(heap))
+		LogStandbyInvalidations(1, &message, false);
+	SendSharedInvalidMessages(&message, 1);
+}
+
+/*
+ * A row is not indexed.  Plans may rely on all rows being there (path.c), and none that does may be used where the row can
+ * be seen.
+ *
+ * Such a plan was made by somebody who saw the flag on the meta page set.  When index_leave_out() returns it is cleared and
+ * that is logged, so no plan that is made from here on relies on it, and all that were made before are dropped by the
+ * message.  The row is not seen before its transaction has ended, which is later than the message, in the log and so on
+ * standbys, too.
+ *
+ * Each backend sends the message once for an index, when it leaves out its first row, whether it was that backend that
+ * cleared the flag or another one.  Who cleared it may not have sent it yet, or never will, because of an error or a crash in
+ * between.  It does not matter what becomes of the transaction.  After this message there is no plan left that a second
+ * one could drop.
+ *
+ * A statement that has been given its plan before the message may take its snapshot after the row's transaction has ended,
+ * and miss the row.  As with other changes that take no lock against readers, sessions look for messages when they lock a
+ * table.  So the same goes for a statement in a transaction that has locked the table before.
  */
 static void
 leave_out(Relation index, IndexState *state, Relation heap, uint16 flag)
 {
-	if (index_leave_out(index, state, flag, true))
-		CacheInvalidateRelcache(heap);
+	if (state->told & flag)
+		return;
+	index_leave_out(index, state, flag, true);
+	tell_all(heap);
+	state->told |= flag;
 }
 
 bool

@@ -59,7 +59,8 @@ typedef struct IndexState
 	struct IndexState *next_retired;
 	double tuples; /* these three as the meta page had them when the index was last opened */
 	GraphReach reach;
-	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
+	uint16 flags; /* META_NO_NULL, META_NO_ZERO */
+	uint16 told;  /* of these, those whose end this backend has told all others of: see insert.c */
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
@@ -95,10 +96,10 @@ extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape
 /* Writes to the meta page how far searches have to look, and how many rows there are. */
 extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
 /*
- * A row of the table is left out: clears the flag that says there is none such, META_NO_NULL or META_NO_ZERO, with WAL if
- * `wal`.  False, with nothing done, if the state has it cleared already.
+ * A row of the table is left out: the flag that says there is none such, META_NO_NULL or META_NO_ZERO, is cleared when
+ * this returns, and with `wal` the change is logged, whoever has made it.  Takes the exclusive lock of the meta page.
  */
-extern bool index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal);
+extern void index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */

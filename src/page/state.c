@@ -385,15 +385,12 @@ index_set_statistics(Relation index, const GraphReach *reach, double tuples)
 	UnlockReleaseBuffer(buffer);
 }
 
-bool
+void
 index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 {
 	Buffer buffer;
 	MetaPage *meta;
 
-	if ((state->flags & flag) == 0)
-		return false;
-	state->flags &= ~flag;
 	buffer = ReadBuffer(index, HNSWC_META_BLOCK);
 	meta = page_meta(BufferGetPage(buffer));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
@@ -407,7 +404,7 @@ index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 		edit_free(&edit);
 	}
 	UnlockReleaseBuffer(buffer);
-	return true;
+	state->flags &= ~flag;
 }
 
 void
