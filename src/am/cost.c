@@ -22,6 +22,7 @@
 #include "am/am.h"
 #include "am/element.h"
 #include "am/expression.h"
+#include "am/missing.h"
 #include "compat.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -42,6 +43,8 @@
 #define ROW_VISITS 0.75
 /* Values that are wider than this on average are in the table's pages; those in its TOAST table leave a pointer. */
 #define OUT_OF_LINE_WIDTH (2 * TOAST_POINTER_SIZE)
+/* Of a path that is a last resort: more than any plan costs, less than what a user has disabled. */
+#define LAST_RESORT_COST 1.0e9
 /* Of a path that is good for nothing: above what users have disabled.  Not infinity, which sorts would make NaN of. */
 #define REFUSED_COST 1.0e30
 
@@ -192,6 +195,7 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 {
 	GenericCosts generic;
 	ScanModel model;
+	PathUse use;
 	double visits;
 	double pages;
 	double random_cost;
@@ -199,7 +203,8 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 
 	memset(&generic, 0, sizeof(generic));
 	*indexCorrelation = 0.0;
-	if (!is_by_distance(path))
+	use = is_by_distance(path) ? missing_use(root, path) : PATH_NEVER;
+	if (use == PATH_NEVER)
 	{
 		/* there is no other way to scan than from near to far */
 		*indexSelectivity = 0.0;
@@ -216,7 +221,8 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 
 	*indexStartupCost = cpu_operator_cost * PREPARE_OPERATORS + visits * model.visit_cost +
 						pages * page_cost(&model, random_cost) + hnsw_ef_search * RERANK_TUPLES * cpu_tuple_cost +
-						index_other_operands_eval_cost(root, path->indexorderbys);
+						index_other_operands_eval_cost(root, path->indexorderbys) +
+						(use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0);
 	row_cost = model.m * ROW_VISITS * (model.visit_cost + page_cost(&model, random_cost)) +
 			   RERANK_TUPLES * cpu_tuple_cost + heap_page_cost(root, path->indexinfo);
 	*indexTotalCost = *indexStartupCost + model.rows * row_cost;

@@ -22,21 +22,18 @@
 
 #include <math.h>
 
-#include "access/table.h"
 #include "am/am.h"
 #include "am/expression.h"
+#include "am/missing.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
-#include "optimizer/restrictinfo.h"
-#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 static set_rel_pathlist_hook_type previous_set_rel_pathlist_hook = NULL;
 
@@ -165,36 +162,16 @@ distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
 	return NULL;
 }
 
-/* Has no row been left out of an index so far for this reason, META_NO_NULL or META_NO_ZERO? */
+/* Are no rows missing from an index that would come first in an order? */
 static bool
-is_complete(const IndexOptInfo *info, uint16 flag)
+is_complete(PlannerInfo *root, const IndexOptInfo *info, const OpExpr *distance, bool nulls_first, bool reversed)
 {
-	/* the planner holds a lock */
-	Relation index = index_open(info->indexoid, NoLock);
-	NodeId entry;
-	bool yes = (index_state_get(index, &entry)->flags & flag) != 0;
+	MissingRows missing;
 
-	index_close(index, NoLock);
-	return yes;
-}
-
-/* Is the vector of each row that passes the query's filter known to be there? */
-static bool
-is_never_null(PlannerInfo *root, const RelOptInfo *rel, const OpExpr *distance)
-{
-	Var *row = linitial(distance->args);
-	List *clauses = extract_actual_clauses(rel->baserestrictinfo, false);
-	Relation table;
-	bool yes;
-
-	if (!IsA(row, Var))
-		return false;
-	if (IS_NONNULLABLE(row, find_nonnullable_vars((Node *) clauses)))
+	if (!nulls_first && !reversed)
 		return true;
-	table = table_open(planner_rt_fetch(rel->relid, root)->relid, NoLock);
-	yes = IS_NOT_NULL_COLUMN(rel, table, row->varattno);
-	table_close(table, NoLock);
-	return yes;
+	missing = missing_rows(root, info, linitial(distance->args));
+	return !(nulls_first && missing.nulls) && !(reversed && missing.zeros);
 }
 
 /*
@@ -227,9 +204,7 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 		/* its order is that of float8 and float4, not one that somebody has made up */
 		if (get_op_opfamily_sortfamily(distance->opno, info->opfamily[0]) != key->pk_opfamily)
 			continue;
-		if (key->pk_nulls_first && !is_never_null(root, rel, distance) && !is_complete(info, META_NO_NULL))
-			continue;
-		if (reversed && !is_complete(info, META_NO_ZERO))
+		if (!is_complete(root, info, distance, key->pk_nulls_first, reversed))
 			continue;
 		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
 												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));
@@ -240,7 +215,7 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 static void
 set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	if (root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
+	if (enable_indexscan && root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
 		!IS_DUMMY_REL(rel) && bms_is_empty(rel->lateral_relids))
 	{
 		ListCell *cell;
