@@ -59,8 +59,8 @@ typedef struct IndexState
 	struct IndexState *next_retired;
 	double tuples; /* these three as the meta page had them when the index was last opened */
 	GraphReach reach;
-	uint16 flags; /* META_NO_NULL, META_NO_ZERO */
-	uint16 told;  /* of these, those whose end this backend has told all others of: see insert.c */
+	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
+	uint16 told;         /* of these, those whose end this backend has told all others of: see insert.c */
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
