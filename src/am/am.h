@@ -10,6 +10,7 @@
  * cost.c      the planner          path.c     which orders it may have
  * rewrite.c   in other words       plan.c     what a plan need not compute
  * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
+ * margin.c    where that is by the scan's measure
  * expression.c  what an expression is
  * validate.c  operator classes     statistics.c  what an index knows of its rows
  */

@@ -8,19 +8,17 @@
  *
  * Found are comparisons of the distance that the scan orders by with what does not depend on the row; also of sums,
  * differences and products of the distance and such values, since similarities are written like that: 1 - (v <=> $1) >
- * 0.8, (v <#> $1) * -1 > 0.8.  The executor still applies the filter.  So the scan may return a few rows more than pass,
- * and a margin allows for distances that are rounded in other ways, or measured from copies in half precision.
+ * 0.8, (v <#> $1) * -1 > 0.8.  The executor still applies the filter, so the scan may return a few rows more than pass.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "am/expression.h"
-#include "am/scan.h"
+#include "am/cutoff.h"
 #include "catalog/pg_type.h"
-#include "distance/distance.h"
+#include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
@@ -30,13 +28,6 @@
 /* float_ops of btree, which compares float8 with float8 and float4; it has no name in the headers. */
 #define FLOAT_BTREE_FAMILY 1970
 #define MAX_STEPS 4
-/* Distances are the same up to so much of themselves, whichever kernel has summed them; cosine distances up to this. */
-#define ROUNDING 1e-4
-#define COSINE_ROUNDING 1e-5
-/* Elements in half precision are within 2^-11 of themselves, and so are their sums of magnitudes. */
-#define HALF_ROUNDING (1.0 / 1024)
-/* More than the norms of vectors that are of one length differ from it: see graph/reach.c. */
-#define NORM_MARGIN 1.1
 
 /* What is done to the distance before it is compared. */
 typedef struct Step
@@ -240,55 +231,17 @@ clause_distance(const Cutoff *cutoff, const CutoffClause *clause, Datum query)
 	return is_less && !isnan(bound) ? bound : INFINITY;
 }
 
-/* By how much the scan's distances may be greater than those of the operator, near a distance. */
-static double
-margin_of(const HnswScan *so, double dist)
-{
-	const float *query = so->query_vector;
-	CodeMetric metric = so->type->metric;
-	double margin = ROUNDING * fabs(dist) + (metric == CODE_COSINE ? COSINE_ROUNDING : 0);
-	int dims = so->state->spec.dims;
-	double lossy = 0;
-
-	if (so->state->rerank != RERANK_HALF)
-		return margin;
-	/* the error of a row is HALF_ROUNDING of its norm, which is at most that of the query and the distance */
-	if (metric == CODE_L2)
-		lossy = sqrt(distance->ip_f32(query, query, dims)) + fabs(dist);
-	else if (metric == CODE_L1)
-	{
-		for (int i = 0; i < dims; i++)
-			lossy += fabs(query[i]);
-		lossy += fabs(dist);
-	}
-	else if (metric == CODE_COSINE)
-		lossy = 1;
-	else
-	{
-		/* the norm of a row is not known but where all are the same */
-		if (!(so->state->reach.norm > 0))
-			return INFINITY;
-		lossy = NORM_MARGIN * so->state->reach.norm * sqrt(distance->ip_f32(query, query, dims));
-	}
-	return margin + HALF_ROUNDING * lossy;
-}
-
 double
-cutoff_dist(HnswScan *so)
+cutoff_distance(const Cutoff *cutoff, Datum query)
 {
-	double dist = INFINITY;
+	double least = INFINITY;
 	ListCell *cell;
 
-	foreach (cell, so->cutoff->clauses)
+	foreach (cell, cutoff->clauses)
 	{
-		double most = clause_distance(so->cutoff, lfirst(cell), so->scan->orderByData[0].sk_argument);
+		double most = clause_distance(cutoff, lfirst(cell), query);
 
-		dist = Min(dist, most);
+		least = Min(least, most);
 	}
-	if (isinf(dist))
-		return dist;
-	dist += margin_of(so, dist);
-	if (so->type->is_squared)
-		dist = dist < 0 ? -INFINITY : dist * dist;
-	return dist;
+	return least;
 }

@@ -9,9 +9,10 @@
  */
 #include "postgres.h"
 
-#include "am/scan.h"
+#include "am/am.h"
+#include "am/running.h"
 #include "compat.h"
-#include "executor/execdesc.h"
+#include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 
 static ExecutorRun_hook_type previous_executor_run = NULL;

@@ -493,7 +493,7 @@ scan_is_cut_off(HnswScan *so, float dist)
 		return false;
 	/* not before there is a row for which the executor would want to know, too */
 	if (isnan(so->cutoff_dist))
-		so->cutoff_dist = cutoff_dist(so);
+		so->cutoff_dist = scan_cutoff_dist(so);
 	return dist > so->cutoff_dist;
 }
 

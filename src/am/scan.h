@@ -8,7 +8,9 @@
 #include "postgres.h"
 
 #include "am/am.h"
+#include "am/cutoff.h"
 #include "am/element.h"
+#include "am/running.h"
 #include "executor/executor.h"
 #include "lib/pairingheap.h"
 #include "nodes/execnodes.h"
@@ -60,17 +62,6 @@ typedef struct RowHints
 	uint32 mask;
 	uint32 nreturned;
 } RowHints;
-
-/* The nodes of the plan that is running: a scan's own, and a LIMIT above it; NULL if not found.  They outlive the scan. */
-typedef struct ScanNodes
-{
-	IndexScanState *scan;
-	LimitState *limit;
-	int beyond; /* rows more than that LIMIT's that are read */
-} ScanNodes;
-
-/* See cutoff.c. */
-typedef struct Cutoff Cutoff;
 
 typedef struct HnswScan
 {
@@ -134,23 +125,10 @@ typedef struct HnswScan
 	char *vector_copy;
 } HnswScan;
 
-/* running.c */
+/* margin.c */
 
-extern ScanNodes running_nodes(IndexScanDesc scan);
-/* The rows that a LIMIT asks for, those that it leaves out included; 0 for none. */
-extern double limit_rows(const ScanNodes *nodes);
-/*
- * How many rows a scan will have returned when the LIMIT above it is met, as there is one: what filters and joins drop is
- * guessed by what they let pass of those returned so far, and at first by what the planner expected of the index's tuples.
- */
-extern double limit_rows_expected(const ScanNodes *nodes, double returned, double tuples);
-
-/* cutoff.c */
-
-/* What bounds the distance in the filter of a scan, which may be NULL; NULL if nothing does. */
-extern Cutoff *cutoff_find(IndexScanState *node);
 /* Farther than this, by the scan's measure (ScanResult.dist), no row passes the filter; INFINITY if that is not so. */
-extern double cutoff_dist(HnswScan *so);
+extern double scan_cutoff_dist(HnswScan *so);
 
 /* rows.c */
 
