@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "page/page.h"
+#include "planner/planner.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
@@ -108,7 +109,5 @@ _PG_init(void)
 	MarkGUCPrefixReserved("hnswc");
 	options_init(settings);
 	index_state_init();
-	plan_init();
-	path_init();
-	running_init();
+	planner_init();
 }

@@ -7,12 +7,10 @@
  * own.c       what of the catalog is ours
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
- * cost.c      the planner          path.c     which orders it may have
- * rewrite.c   in other words       plan.c     what a plan need not compute
- * running.c   a scan's query       cutoff.c   how far its filter lets a scan go
- * margin.c    where that is by the scan's measure
- * expression.c  what an expression is
+ * margin.c    where a filter lets a scan end
  * validate.c  operator classes     statistics.c  what an index knows of its rows
+ *
+ * What the planner does with an index is in planner/.
  */
 #ifndef HNSWC_AM_H
 #define HNSWC_AM_H
@@ -105,23 +103,10 @@ extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulk
 /* How far searches have to look among so many rows: as it was measured before, unless too much has changed. */
 extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
 
-/* cost.c */
+/* planner/cost.c */
 extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost,
 							 Cost *indexTotalCost, Selectivity *indexSelectivity, double *indexCorrelation,
 							 double *indexPages);
-
-/* plan.c */
-extern void plan_init(void);
-
-/* path.c */
-extern void path_init(void);
-
-/* rewrite.c */
-/* Changes what the planner would not find an index for, in a query that is about to be planned and those inside of it. */
-extern void rewrite_queries(Query *parse);
-
-/* running.c */
-extern void running_init(void);
 
 /* validate.c */
 extern bool hnswvalidate(Oid opclassoid);

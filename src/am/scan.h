@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "am/cutoff.h"
+#include "planner/cutoff.h"
 #include "am/element.h"
-#include "am/running.h"
+#include "planner/running.h"
 #include "executor/executor.h"
 #include "lib/pairingheap.h"
 #include "nodes/execnodes.h"

@@ -10,33 +10,27 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "am/running.h"
+#include "planner/running.h"
 #include "compat.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 
-static ExecutorRun_hook_type previous_executor_run = NULL;
 /* The innermost query that is running: functions run queries inside of others. */
 static QueryDesc *running = NULL;
 
-static void
-run_query(EXECUTOR_RUN_PARAMETERS)
+QueryDesc *
+running_enter(QueryDesc *query)
 {
 	QueryDesc *outer = running;
 
 	running = query;
-	PG_TRY();
-	{
-		if (previous_executor_run)
-			previous_executor_run(EXECUTOR_RUN_ARGUMENTS);
-		else
-			standard_ExecutorRun(EXECUTOR_RUN_ARGUMENTS);
-	}
-	PG_FINALLY();
-	{
-		running = outer;
-	}
-	PG_END_TRY();
+	return outer;
+}
+
+void
+running_leave(QueryDesc *outer)
+{
+	running = outer;
 }
 
 typedef struct NodeLookup
@@ -143,11 +137,4 @@ limit_rows_expected(const ScanNodes *nodes, double returned, double tuples)
 
 	share = (passed + share * PLANNED_ROWS) / (returned + PLANNED_ROWS);
 	return Min(returned + left / share, Max(1.0, returned) * MOST_GROWTH);
-}
-
-void
-running_init(void)
-{
-	previous_executor_run = ExecutorRun_hook;
-	ExecutorRun_hook = run_query;
 }

@@ -3,7 +3,7 @@
  */
 #include "postgres.h"
 
-#include "am/expression.h"
+#include "planner/expression.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"

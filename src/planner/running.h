@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "executor/execdesc.h"
 #include "nodes/execnodes.h"
 
 /* The nodes of the plan that is running: a scan's own, and a LIMIT above it; NULL if not found.  They outlive the scan. */
@@ -17,6 +18,11 @@ typedef struct ScanNodes
 	int beyond; /* rows more than that LIMIT's that are read */
 } ScanNodes;
 
+/* The executor begins to run a query; returns the one around it, for running_leave(). */
+extern QueryDesc *running_enter(QueryDesc *query);
+extern void running_leave(QueryDesc *outer);
+
+/* The nodes that belong to a scan of the query that is running.  They live as long as the query. */
 extern ScanNodes running_nodes(IndexScanDesc scan);
 /* The rows that a LIMIT asks for, those that it leaves out included; 0 for none. */
 extern double limit_rows(const ScanNodes *nodes);

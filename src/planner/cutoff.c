@@ -15,8 +15,8 @@
 #include <math.h>
 
 #include "access/stratnum.h"
-#include "am/expression.h"
-#include "am/cutoff.h"
+#include "planner/expression.h"
+#include "planner/cutoff.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"

@@ -14,6 +14,9 @@
 
 /* rewrite.c */
 
+/* Changes what the planner would not find an index for, in a query that is about to be planned and those inside of it. */
+extern void rewrite_queries(Query *parse);
+
 /* Is there a distance in the expression that one of our indexes can deliver the order of, for some column? */
 extern bool has_distance(Node *expr);
 /* Do a query's rows go from what reads and numbers them to its LIMIT, if it has one, without another step? */

@@ -12,8 +12,8 @@
 
 #include "access/stratnum.h"
 #include "am/am.h"
-#include "am/expression.h"
-#include "am/rewrite.h"
+#include "planner/expression.h"
+#include "planner/rewrite.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"

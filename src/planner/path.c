@@ -23,8 +23,9 @@
 #include <math.h>
 
 #include "am/am.h"
-#include "am/expression.h"
-#include "am/missing.h"
+#include "planner/expression.h"
+#include "planner/missing.h"
+#include "planner/planner.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -34,8 +35,6 @@
 #include "optimizer/paths.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-
-static set_rel_pathlist_hook_type previous_set_rel_pathlist_hook = NULL;
 
 /* The sign of a constant: -1, 0 where it is none that is known and finite, or 1. */
 static int
@@ -212,29 +211,19 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 	}
 }
 
-static void
-set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
-{
-	if (enable_indexscan && root->query_pathkeys != NIL && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
-		!IS_DUMMY_REL(rel) && bms_is_empty(rel->lateral_relids))
-	{
-		ListCell *cell;
-
-		foreach (cell, rel->indexlist)
-		{
-			IndexOptInfo *info = lfirst_node(IndexOptInfo, cell);
-
-			if (own_index(info) && (info->indpred == NIL || info->predOK))
-				add_path_of(root, rel, info);
-		}
-	}
-	if (previous_set_rel_pathlist_hook)
-		previous_set_rel_pathlist_hook(root, rel, rti, rte);
-}
-
 void
-path_init(void)
+paths_add(PlannerInfo *root, RelOptInfo *rel, const RangeTblEntry *rte)
 {
-	previous_set_rel_pathlist_hook = set_rel_pathlist_hook;
-	set_rel_pathlist_hook = set_rel_pathlist;
+	ListCell *cell;
+
+	if (!enable_indexscan || root->query_pathkeys == NIL || rte->rtekind != RTE_RELATION || rte->tablesample != NULL ||
+		IS_DUMMY_REL(rel) || !bms_is_empty(rel->lateral_relids))
+		return;
+	foreach (cell, rel->indexlist)
+	{
+		IndexOptInfo *info = lfirst_node(IndexOptInfo, cell);
+
+		if (own_index(info) && (info->indpred == NIL || info->predOK))
+			add_path_of(root, rel, info);
+	}
 }

@@ -1,5 +1,5 @@
 /*
- * plan.c: leaves out of a plan a distance that nobody looks at.
+ * hidden.c: leaves out of a plan a distance that nobody looks at.
  *
  * SELECT id FROM t ORDER BY v <-> $1 LIMIT k has the distance in its target list as a hidden column, because the planner
  * sorts by columns.  When an index delivers the order no sort is left, but the column is still computed for each row that
@@ -16,14 +16,12 @@
 
 #include "access/genam.h"
 #include "am/am.h"
-#include "am/expression.h"
+#include "planner/expression.h"
+#include "planner/planner.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "optimizer/planner.h"
 #include "utils/rel.h"
-
-static planner_hook_type previous_planner_hook = NULL;
 
 /* Is a plan a join or a condition on the rows of the one below it, in their order? */
 static bool
@@ -152,23 +150,9 @@ drop_hidden_distances(Plan *plan)
 	drop_hidden_distances(plan->righttree);
 }
 
-static PlannedStmt *
-plan_query(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+void
+hidden_drop(PlannedStmt *stmt)
 {
-	PlannedStmt *stmt;
-
-	rewrite_queries(parse);
-	stmt = previous_planner_hook ? previous_planner_hook(parse, query_string, cursor_options, params)
-								 : standard_planner(parse, query_string, cursor_options, params);
-
 	drop_hidden_distances(stmt->planTree);
 	drop_in_list(stmt->subplans);
-	return stmt;
-}
-
-void
-plan_init(void)
-{
-	previous_planner_hook = planner_hook;
-	planner_hook = plan_query;
 }

@@ -20,8 +20,8 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "am/expression.h"
-#include "am/rewrite.h"
+#include "planner/expression.h"
+#include "planner/rewrite.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"

@@ -1,0 +1,28 @@
+/*
+ * planner.h: what PostgreSQL's planner and executor are told of indexes.  See README.
+ */
+#ifndef HNSWC_PLANNER_H
+#define HNSWC_PLANNER_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+/* hooks.c */
+
+/* Installs all hooks.  To be called once, when the library is loaded. */
+extern void planner_init(void);
+
+/* path.c */
+
+/* Adds paths by indexes of ours to those of a table. */
+extern void paths_add(PlannerInfo *root, RelOptInfo *rel, const RangeTblEntry *rte);
+
+/* hidden.c */
+
+/* Leaves out of a plan the distances that nobody looks at. */
+extern void hidden_drop(PlannedStmt *stmt);
+
+#endif /* HNSWC_PLANNER_H */
