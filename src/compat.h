@@ -121,6 +121,13 @@ typedef RelFileNode RelLocator;
 #define IS_NOT_NULL_COLUMN(rel, table, column) TupleDescAttr(RelationGetDescr(table), (column) -1)->attnotnull
 #endif
 
+/* A column of a table that no outer join makes null; which joins do is kept since 16. */
+#if PG_VERSION_NUM >= 160000
+#define CLEAR_NULLING(var) ((var)->varnullingrels = NULL)
+#else
+#define CLEAR_NULLING(var) ((void) (var))
+#endif
+
 /* Is a column among those that find_nonnullable_vars() returns? */
 #if PG_VERSION_NUM >= 160000
 #include "access/sysattr.h"

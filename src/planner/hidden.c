@@ -16,11 +16,11 @@
 
 #include "access/genam.h"
 #include "am/am.h"
-#include "planner/expression.h"
-#include "planner/planner.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
+#include "planner/chain.h"
+#include "planner/planner.h"
 #include "utils/rel.h"
 
 /* Is a plan a join or a condition on the rows of the one below it, in their order? */

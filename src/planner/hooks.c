@@ -7,8 +7,11 @@
 
 #include "compat.h"
 #include "executor/executor.h"
+#include "optimizer/cost.h"
+#include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/planner.h"
+#include "planner/path.h"
 #include "planner/planner.h"
 #include "planner/rewrite.h"
 #include "planner/running.h"
@@ -32,7 +35,10 @@ plan_query(Query *parse, const char *query_string, int cursor_options, ParamList
 static void
 set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	paths_add(root, rel, rte);
+	if (enable_indexscan && rte->rtekind == RTE_RELATION && rte->tablesample == NULL && !IS_DUMMY_REL(rel))
+	{
+		paths_add(root, rel);
+	}
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
 }

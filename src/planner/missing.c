@@ -17,6 +17,7 @@
  * - A filter that speaks of the vector and lets nulls pass (v IS NULL, (v <-> $1 < 1) IS NOT FALSE) asks
  *   for rows that are not in the index.  The path is never for it.
  *
+ *
  * An index is taken to leave out none if its meta page says so, and nulls are also excluded by the
  * column's definition or by the filter.  By its settings a scan may also end before it has returned all
  * rows of the index: then the steps that look at more rows do without any.
@@ -29,8 +30,6 @@
 #include "access/table.h"
 #include "am/am.h"
 #include "am/element.h"
-#include "planner/expression.h"
-#include "planner/missing.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -41,6 +40,8 @@
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "planner/expression.h"
+#include "planner/missing.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 

@@ -4,173 +4,90 @@
  * The planner asks an index for the order of a query where that is the bare distance, ascending.  Many queries say it in
  * another way, for which it would sort the whole table:
  *
- * - by a similarity: ORDER BY 1 - (v <=> $1) DESC.  Any row that is nearer is at least as similar, as each step from the
- *   distance to the similarity keeps the order or turns it around, rounding included.
- * - by a function: ORDER BY cosine_distance(v, $1), which is what the operator calls, or inner_product(v, $1) DESC.
+ * - by a value that goes by the distance (chain.h): ORDER BY 1 - (v <=> $1) DESC, cosine_distance(v, $1),
+ *   inner_product(v, $1) DESC, round((1 / (1 + (v <-> $1)))::numeric, 3) DESC.
  * - by more than the distance: ORDER BY v <-> $1, id.  An index that delivers the first part leaves an incremental sort of
  *   the rows that are equally far.  From 17 on the planner sees that itself, for the bare distance.
  *
  * So where a table has an index of ours and the first part of the order is such an expression, a path is added that says
  * so.  It competes with the others by its cost; the scan is the same.
  *
+ * Values that many rows share (rounded ones) are left to the index only if nothing comes after them and a LIMIT takes the
+ * first: else all rows of a value would have to be read before the first is returned.
+ *
  * An index has no rows whose vector is null, nor, for cosine, those without a direction, whose distance is NaN.  As for the
- * planner's own paths these may be missing at the end of an order, but not where they would come first, as they do in a
- * descending order.  There the vector has to be known not to be null, by the column's definition, by the query's filter, or
- * because the index has never left out such a row; and it must never have left out one without a direction.
+ * planner's own paths these may be missing at the end of an order, but not where they would come first or in between, as
+ * they do in a descending order or by coalesce(v <=> $1, 0).  There the vector has to be known not to be null, by the
+ * column's definition, by the query's filter, or because the index has never left out such a row; and it must never have
+ * left out one without a direction.  Rows with values computed from NaN come after all others in ascending order.
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "am/am.h"
-#include "planner/expression.h"
-#include "planner/missing.h"
-#include "planner/planner.h"
+#include "am/own.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/cost.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
-#include "utils/fmgroids.h"
+#include "planner/chain.h"
+#include "planner/expression.h"
+#include "planner/missing.h"
+#include "planner/path.h"
 #include "utils/lsyscache.h"
 
-/* The sign of a constant: -1, 0 where it is none that is known and finite, or 1. */
-static int
-sign_of(const Node *expr)
-{
-	const Const *constant = (const Const *) expr;
-	double value;
-
-	if (!IsA(expr, Const) || constant->constisnull || constant->consttype != FLOAT8OID)
-		return 0;
-	value = DatumGetFloat8(constant->constvalue);
-	return isfinite(value) ? (value > 0) - (value < 0) : 0;
-}
-
-/*
- * Is that the distance of an index's rows from something, or the similarity?  Returns the distance by the operator that
- * the index delivers the order of; NULL if the expression is something else.
- */
-static OpExpr *
-match_call(Node *expr, IndexOptInfo *info, OwnRole role)
+OpExpr *
+path_distance(const DistanceCall *call, IndexOptInfo *info)
 {
 	const char *fault;
-	DistanceCall call;
+	Node *row = call->left;
+	Node *query = call->right;
 	Oid opno;
 	OpExpr *distance;
 
-	if (!distance_call(expr, &call) || call.function.role != role || call.function.type != info->opcintype[0] ||
-		call.function.element != own_class(info->opfamily[0], info->opcintype[0], &fault))
+	if (call->function.type != info->opcintype[0] ||
+		call->function.element != own_class(info->opfamily[0], info->opcintype[0], &fault))
 		return NULL;
-	if (!match_index_to_operand(call.left, 0, info))
+	if (!match_index_to_operand(row, 0, info))
 	{
-		Node *right = call.right;
-
-		call.right = call.left;
-		call.left = right;
+		row = call->right;
+		query = call->left;
 	}
-	if (!match_index_to_operand(call.left, 0, info) || !is_fixed(call.right))
+	if (!match_index_to_operand(row, 0, info) || contain_volatile_functions(query) || contain_subplans(query) ||
+		bms_is_member(info->rel->relid, pull_varnos(NULL, query)))
 		return NULL;
 	opno = get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0], HNSWC_DISTANCE_STRATEGY);
-	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) call.left, (Expr *) call.right, InvalidOid,
-										call.collation);
+	distance =
+		(OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query, InvalidOid, call->collation);
 	distance->opfuncid = get_opcode(opno);
 	return distance;
 }
 
-/* Are all distances of an index positive or 0?  Negative inner products need not be. */
+/* Are no rows missing from an index that would not come last in an order? */
 static bool
-is_never_negative(const IndexOptInfo *info)
+is_complete(PlannerInfo *root, const IndexOptInfo *info, const OpExpr *distance, const Shape *shape, bool nulls_first)
 {
-	const char *fault;
-	const ElementType *type = own_class(info->opfamily[0], info->opcintype[0], &fault);
-
-	return type != NULL && type->metric != CODE_IP;
-}
-
-/* Is that a distance and a positive constant? */
-static bool
-is_positive(Node *expr, IndexOptInfo *info)
-{
-	OpExpr *op = (OpExpr *) expr;
-
-	if (!IsA(expr, OpExpr) || op->opfuncid != F_FLOAT8PL || !is_never_negative(info))
-		return false;
-	return (sign_of(linitial(op->args)) > 0 && match_call(lsecond(op->args), info, OWN_DISTANCE) != NULL) ||
-		   (sign_of(lsecond(op->args)) > 0 && match_call(linitial(op->args), info, OWN_DISTANCE) != NULL);
-}
-
-/* What a quotient is a monotonic function of: what a constant divides, or the positive thing that a constant is divided by. */
-static Node *
-take_quotient(Node *expr, IndexOptInfo *info, bool *reversed)
-{
-	Node *left = linitial(((OpExpr *) expr)->args);
-	Node *right = llast(((OpExpr *) expr)->args);
-	bool divides = sign_of(right) != 0;
-	int sign = divides ? sign_of(right) : -sign_of(left);
-
-	if (sign == 0 || (!divides && !is_positive(right, info)))
-		return NULL;
-	*reversed ^= sign < 0;
-	return divides ? left : right;
-}
-
-/*
- * What an expression is a monotonic function of, *reversed turned around if it is a decreasing one; NULL if it is not
- * known to be one of anything.
- */
-static Node *
-take_monotonic_step(Node *expr, IndexOptInfo *info, bool *reversed)
-{
-	StepKind kind;
-	Node *operand;
-	Node *inner;
-
-	if (IsA(expr, FuncExpr) && (arguments_of(expr, F_FLOAT4_FLOAT8) || arguments_of(expr, F_FLOAT8_FLOAT4)))
-		return linitial(((FuncExpr *) expr)->args);
-	if (IsA(expr, OpExpr) && ((OpExpr *) expr)->opfuncid == F_FLOAT8DIV)
-		return take_quotient(expr, info, reversed);
-	inner = take_step(expr, &kind, &operand);
-	if (inner == NULL || (kind == STEP_MULTIPLY && sign_of(operand) == 0))
-		return NULL;
-	*reversed ^= kind == STEP_SUBTRACT_FROM || (kind == STEP_MULTIPLY && sign_of(operand) < 0);
-	return inner;
-}
-
-/* The distance that an expression goes by; *reversed is set if the expression is the less, the greater that is. */
-static OpExpr *
-distance_within(Node *expr, IndexOptInfo *info, bool *reversed)
-{
-	*reversed = false;
-	while (expr != NULL)
-	{
-		OpExpr *distance = match_call(expr, info, OWN_DISTANCE);
-
-		if (distance != NULL)
-			return distance;
-		distance = match_call(expr, info, OWN_SIMILARITY);
-		if (distance != NULL)
-		{
-			*reversed = !*reversed;
-			return distance;
-		}
-		expr = take_monotonic_step(expr, info, reversed);
-	}
-	return NULL;
-}
-
-/* Are no rows missing from an index that would come first in an order? */
-static bool
-is_complete(PlannerInfo *root, const IndexOptInfo *info, const OpExpr *distance, bool nulls_first, bool reversed)
-{
+	bool needs_nulls = shape->nulls == NULLS_ANYWHERE || (shape->nulls == NULLS_STAY && nulls_first);
 	MissingRows missing;
 
-	if (!nulls_first && !reversed)
+	if (!needs_nulls && !shape->decreasing)
 		return true;
 	missing = missing_rows(root, info, linitial(distance->args));
-	return !(nulls_first && missing.nulls) && !(reversed && missing.zeros);
+	return !(needs_nulls && missing.nulls) && !(shape->decreasing && missing.zeros);
+}
+
+/* Does a query level take the first rows of its order, of which there is nothing more to say? */
+static bool
+takes_first(const PlannerInfo *root)
+{
+	const Query *query = root->parse;
+
+	return list_length(root->query_pathkeys) == 1 && list_length(root->sort_pathkeys) == 1 &&
+		   query->limitCount != NULL && query->limitOption == LIMIT_OPTION_COUNT && !query->hasWindowFuncs &&
+		   query->distinctClause == NIL && query->groupClause == NIL;
 }
 
 /*
@@ -184,6 +101,28 @@ is_native(const PlannerInfo *root, const PathKey *key, const Node *expr, const O
 		   list_length(root->query_pathkeys) == 1;
 }
 
+OpExpr *
+path_order(PlannerInfo *root, IndexOptInfo *info, const PathKey *key, Node *expr)
+{
+	double operands[CHAIN_MAX_STEPS];
+	Chain chain;
+	Shape shape;
+	OpExpr *distance;
+
+	if (!chain_find(expr, &chain))
+		return NULL;
+	distance = path_distance(&chain.call, info);
+	/* its order is that of floats, not one that somebody has made up, nor that of numeric: rewrite.c sees to these */
+	if (distance == NULL || !is_fixed(lsecond(distance->args)) || key->pk_opfamily != default_order((Node *) distance))
+		return NULL;
+	chain_constants(&chain, operands);
+	if (!chain_shape(&chain, operands, &shape) || shape.decreasing == PATHKEY_IS_ASCENDING(key))
+		return NULL;
+	if ((shape.coarse && !takes_first(root)) || !is_complete(root, info, distance, &shape, key->pk_nulls_first))
+		return NULL;
+	return distance;
+}
+
 static void
 add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 {
@@ -195,15 +134,9 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 	while ((member = MEMBERS_NEXT(&members, key->pk_eclass)) != NULL)
 	{
 		Node *expr = (Node *) member->em_expr;
-		bool reversed;
-		OpExpr *distance = bms_equal(member->em_relids, rel->relids) ? distance_within(expr, info, &reversed) : NULL;
+		OpExpr *distance = bms_equal(member->em_relids, rel->relids) ? path_order(root, info, key, expr) : NULL;
 
-		if (distance == NULL || reversed == PATHKEY_IS_ASCENDING(key) || is_native(root, key, expr, distance))
-			continue;
-		/* its order is that of float8 and float4, not one that somebody has made up */
-		if (get_op_opfamily_sortfamily(distance->opno, info->opfamily[0]) != key->pk_opfamily)
-			continue;
-		if (!is_complete(root, info, distance, key->pk_nulls_first, reversed))
+		if (distance == NULL || is_native(root, key, expr, distance))
 			continue;
 		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
 												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));
@@ -212,12 +145,11 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 }
 
 void
-paths_add(PlannerInfo *root, RelOptInfo *rel, const RangeTblEntry *rte)
+paths_add(PlannerInfo *root, RelOptInfo *rel)
 {
 	ListCell *cell;
 
-	if (!enable_indexscan || root->query_pathkeys == NIL || rte->rtekind != RTE_RELATION || rte->tablesample != NULL ||
-		IS_DUMMY_REL(rel) || !bms_is_empty(rel->lateral_relids))
+	if (root->query_pathkeys == NIL || !bms_is_empty(rel->lateral_relids))
 		return;
 	foreach (cell, rel->indexlist)
 	{

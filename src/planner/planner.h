@@ -15,11 +15,6 @@
 /* Installs all hooks.  To be called once, when the library is loaded. */
 extern void planner_init(void);
 
-/* path.c */
-
-/* Adds paths by indexes of ours to those of a table. */
-extern void paths_add(PlannerInfo *root, RelOptInfo *rel, const RangeTblEntry *rte);
-
 /* hidden.c */
 
 /* Leaves out of a plan the distances that nobody looks at. */

@@ -3,7 +3,7 @@
  *
  * Each kind has its file; here is what they share, and the smallest one: ORDER BY round((1 - (v <=> $1))::numeric, 4) DESC
  * LIMIT 20 leaves the order of rows that are equal after rounding open; so it may be that of 1 - (v <=> $1), if nothing
- * else comes after it.
+ * else comes after it.  An index path cannot be in the order of a numeric, and not well in one of coarse values.
  *
  * Nothing is done where another step comes between an order and the LIMIT (DISTINCT, grouping, set operations, functions
  * that return sets), or where the order has nothing to do with a distance that hnsw knows.
@@ -12,34 +12,18 @@
 
 #include "access/stratnum.h"
 #include "am/am.h"
-#include "planner/expression.h"
-#include "planner/rewrite.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_oper.h"
-#include "utils/fmgroids.h"
+#include "planner/chain.h"
+#include "planner/expression.h"
+#include "planner/rewrite.h"
 #include "utils/lsyscache.h"
-#include "utils/typcache.h"
-
-static bool
-find_distance(Node *expr, void *arg)
-{
-	DistanceCall call;
-
-	if (expr == NULL)
-		return false;
-	return distance_call(expr, &call) || expression_tree_walker(expr, find_distance, arg);
-}
-
-bool
-has_distance(Node *expr)
-{
-	return find_distance(expr, NULL);
-}
 
 bool
 is_plain(const Query *query)
@@ -49,8 +33,8 @@ is_plain(const Query *query)
 		   query->rowMarks == NIL && !query->hasAggs && !query->hasTargetSRFs;
 }
 
-static List *
-flatten(Node *condition)
+List *
+conjuncts(Node *condition)
 {
 	List *flat = NIL;
 	ListCell *cell;
@@ -60,14 +44,8 @@ flatten(Node *condition)
 	if (!is_andclause(condition))
 		return list_make1(condition);
 	foreach (cell, ((BoolExpr *) condition)->args)
-		flat = list_concat(flat, flatten(lfirst(cell)));
+		flat = list_concat(flat, conjuncts(lfirst(cell)));
 	return flat;
-}
-
-List *
-conditions_of(const Query *query)
-{
-	return query->jointree == NULL ? NIL : flatten(query->jointree->quals);
 }
 
 CommonTableExpr *
@@ -105,9 +83,9 @@ entry_of(Query *query, Node *expr)
 static int
 strategy_of(const Query *query, const SortGroupClause *clause)
 {
-	Oid type = exprType(get_sortgroupclause_expr((SortGroupClause *) clause, query->targetList));
+	Node *expr = get_sortgroupclause_expr((SortGroupClause *) clause, query->targetList);
 
-	return get_op_opfamily_strategy(clause->sortop, lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf);
+	return get_op_opfamily_strategy(clause->sortop, default_order(expr));
 }
 
 Node *
@@ -138,32 +116,37 @@ sort_by(Query *query, Node *expr)
 							 ascending ? NULL : sortop, &first->hashable);
 }
 
-/* What an expression rounds; itself if it does not. */
-static Node *
-unrounded(Node *expr)
+/* Is that a step to a number that has no order of an index, or that many others are rounded to? */
+static bool
+is_rounding(const Step *step)
 {
-	while (IsA(expr, FuncExpr))
-	{
-		List *args = ((FuncExpr *) expr)->args;
+	return step->type == NUMERICOID || step->kind == STEP_ROUND;
+}
 
-		switch (((FuncExpr *) expr)->funcid)
-		{
-			case F_NUMERIC_FLOAT8:
-			case F_NUMERIC_NUMERIC_INT4:
-			case F_ROUND_NUMERIC:
-			case F_ROUND_NUMERIC_INT4:
-			case F_TRUNC_NUMERIC:
-			case F_TRUNC_NUMERIC_INT4:
-			case F_ROUND_FLOAT8:
-				break;
-			default:
-				return expr;
-		}
-		if (list_length(args) > 1 && !is_fixed(lsecond(args)))
-			return expr;
-		expr = linitial(args);
-	}
-	return expr;
+/*
+ * What a chain's value is rounded from, if both have the same order but for values that are equal then; NULL if not.  A
+ * value that shrinks with it would have rows without a direction on the other side.
+ */
+static Node *
+unrounded(Chain *chain)
+{
+	double operands[CHAIN_MAX_STEPS];
+	Chain inner = *chain;
+	Shape shape;
+	Shape inner_shape;
+	int innermost = chain->nsteps - 1;
+
+	while (innermost >= 0 && !is_rounding(&chain->steps[innermost]))
+		innermost--;
+	if (innermost < 0)
+		return NULL;
+	inner.nsteps = chain->nsteps - innermost - 1;
+	memmove(inner.steps, &chain->steps[innermost + 1], inner.nsteps * sizeof(Step));
+	chain_constants(chain, operands);
+	if (!chain_shape(chain, operands, &shape) || !chain_shape(&inner, &operands[innermost + 1], &inner_shape) ||
+		shape.nulls != NULLS_STAY || shape.decreasing != inner_shape.decreasing)
+		return NULL;
+	return chain->steps[innermost].source;
 }
 
 /* ORDER BY round(distance) LIMIT k */
@@ -172,28 +155,34 @@ order_by_unrounded(Query *query)
 {
 	Node *rounded = sorted_by(query);
 	Node *expr;
+	Chain chain;
 
-	if (rounded == NULL || query->limitOption != LIMIT_OPTION_COUNT || list_length(query->sortClause) != 1)
+	if (rounded == NULL || query->limitOption != LIMIT_OPTION_COUNT || list_length(query->sortClause) != 1 ||
+		!has_distance(rounded) || contain_volatile_functions(rounded))
 		return;
-	expr = unrounded(rounded);
-	if (expr != rounded && exprType(expr) == FLOAT8OID && has_distance(expr) && !contain_volatile_functions(expr))
+	rounded = eval_const_expressions(NULL, copyObject(rounded));
+	if (!chain_find(rounded, &chain))
+		return;
+	expr = unrounded(&chain);
+	if (expr != NULL)
 		sort_by(query, expr);
 }
 
 static bool
-rewrite_query(Node *node, void *arg)
+rewrite_query(Node *node, void *outer)
 {
 	Query *query = (Query *) node;
+	QueryLevel level = {query, outer};
 
 	if (node == NULL)
 		return false;
 	if (!IsA(node, Query))
-		return expression_tree_walker(node, rewrite_query, arg);
+		return expression_tree_walker(node, rewrite_query, outer);
 	limit_ranks(query);
 	order_by_distance(query);
 	order_by_unrounded(query);
-	order_by_value(query);
-	return query_tree_walker(query, rewrite_query, arg, 0);
+	order_by_value(&level);
+	return query_tree_walker(query, rewrite_query, &level, 0);
 }
 
 void

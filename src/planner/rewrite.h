@@ -12,17 +12,21 @@
 
 #include "nodes/parsenodes.h"
 
+/* A query and those around it. */
+typedef struct QueryLevel
+{
+	Query *query;
+	struct QueryLevel *outer; /* NULL for the outermost */
+} QueryLevel;
+
 /* rewrite.c */
 
 /* Changes what the planner would not find an index for, in a query that is about to be planned and those inside of it. */
 extern void rewrite_queries(Query *parse);
-
-/* Is there a distance in the expression that one of our indexes can deliver the order of, for some column? */
-extern bool has_distance(Node *expr);
 /* Do a query's rows go from what reads and numbers them to its LIMIT, if it has one, without another step? */
 extern bool is_plain(const Query *query);
-/* The conditions of a query's WHERE that all have to hold: joined by AND, which may be nested (BETWEEN). */
-extern List *conditions_of(const Query *query);
+/* The conditions that all have to hold for one to do: those joined by AND, which may be nested (BETWEEN). */
+extern List *conjuncts(Node *condition);
 /* A query's WITH query of that name, and the one that a table of its FROM stands for; NULL if there is none. */
 extern CommonTableExpr *cte_named(const Query *query, const char *name);
 extern CommonTableExpr *cte_of(const Query *query, const RangeTblEntry *rte);
@@ -38,6 +42,6 @@ extern void limit_ranks(Query *query);
 
 /* rewrite_one_row.c */
 
-extern void order_by_value(Query *query);
+extern void order_by_value(QueryLevel *level);
 
 #endif /* HNSWC_REWRITE_H */

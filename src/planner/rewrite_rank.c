@@ -20,10 +20,8 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "planner/expression.h"
-#include "planner/rewrite.h"
-#include "catalog/pg_opfamily.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -34,6 +32,9 @@
 #include "parser/parse_oper.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
+#include "planner/chain.h"
+#include "planner/expression.h"
+#include "planner/rewrite.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -191,6 +192,6 @@ limit_ranks(Query *query)
 	ListCell *cell;
 
 	if (query->commandType == CMD_SELECT)
-		foreach (cell, conditions_of(query))
+		foreach (cell, conjuncts(query->jointree == NULL ? NULL : query->jointree->quals))
 			limit_rank(query, lfirst(cell));
 }

@@ -44,11 +44,17 @@ SELECT filter, test_filter('v', '<->', filter) FROM unnest(ARRAY[
 	'# < $', '# <= $', '$ > #', '$ >= #', '# < $::real', '$::real >= #', '# BETWEEN 0 AND $', '# < $ AND id > 0 AND # < 1e6',
 	'1 - # > 1 - $', '1 - $ < 1 - #', '# - 1 < $ - 1', '# + 1 < $ + 1', '1 + # < $ + 1', '# * 2 < 2 * $', '-2 * # > -2 * $',
 	'# * (-1)::float8 > -$', '-# >= -$', '1 - (1 - #) < $', '(1 - #) * -1 < $ - 1', '# < 0', '# < -1', '# <= NULL::float8',
-	'# < $ AND # < 2 * $', '$ - # > 0', 'l2_distance(v, (SELECT v FROM query)) < $', 'l2_distance((SELECT v FROM query), v) < $', '# < sqrt($ * $)']) filter;
+	'# < $ AND # < 2 * $', '$ - # > 0', 'l2_distance(v, (SELECT v FROM query)) < $', 'l2_distance((SELECT v FROM query), v) < $', '# < sqrt($ * $)',
+	'1 / (1 + #) > 1 / (1 + $)', '1 / (1 + #) >= 1 / (1 + $)', '-1 / (# + 1) < -1 / (1 + $)', '2 / (3 + # / 2) > 2 / (3 + $ / 2)', '# / 2 < $ / 2', '# / -2 > $ / -2',
+	'(10 - #)::real > (10 - $)::real', '#::real < $', '#::real <= $::real', '(#::real * 2::real)::float8 < $ * 2', '1 - #::real > 1 - $',
+	'sqrt(#) < sqrt($)', 'power(#, 2) <= power($, 2)', '# ^ 2 < $ ^ 2', '(1 + #) ^ -1.5 > (1 + $) ^ -1.5', 'exp(-#) > exp(-$)', 'ln(1 + #) < ln(1 + $)', '|/ (# + 1) < |/ ($ + 1)',
+	'greatest(0.1, 10 - #) > 10 - $', 'least(#, 1e9) < $', 'coalesce(#, 1e9) < $', 'coalesce(10 - #, 0) > 10 - $', 'greatest(#, NULL) < $', 'coalesce(#, NULL) < $',
+	'round(#::numeric, 2) < $::numeric', 'round(#) < $', '#::numeric(8, 3) <= $::numeric', '1 - #::numeric > 1 - $::numeric', 'exp(-power(# / 2, 2)) > exp(-power($ / 2, 2))']) filter;
 -- and filters that do not, or not in such a way
 SELECT filter, test_filter('v', '<->', filter) FROM unnest(ARRAY[
 	'# > $', '# >= $', '-# < -$', '1 - # < 1 - $', '# <> $', '# = $', '# < ''NaN''', '# < ''Infinity''', '0 * # < 1', '# < $ OR id < 0',
-	'# < $ + 0 * id', '# < $ + 0 * random()', 'NOT # >= $', '# * # < $ * $', 'abs(#) < $', '# + # < 2 * $',
+	'# < $ + 0 * id', '1 / (1 - #) > 1 / (1 - $)', '1 / # > 1 / $', '1 / (1 + #) < 1 / (1 + $)', 'power(# - 5, 2) < 1', 'power(#, 0) < 2', 'greatest(100, #) < 101', 'least(#, 0) < 1',
+	'coalesce(#, id) < $ + id', 'exp(-#) < exp(-$)', 'exp(-#) > -1', '# < $ + 0 * random()', 'NOT # >= $', '# * # < $ * $', 'abs(#) < $', '# + # < 2 * $',
 	'vector_negative_inner_product(v, ''[' || repeat('0,', 31) || '1]'') < 0', '# > $ AND # < 1.1 * $']) filter;
 DROP INDEX t_idx;
 

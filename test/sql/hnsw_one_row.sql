@@ -12,9 +12,11 @@ INSERT INTO liked SELECT id, v FROM item WHERE id IN (5, 205, 3005);
 VACUUM ANALYZE item, liked;
 SET hnsw.ef_search = 200;
 
--- How a query is planned, and its answer.  With functions instead of operators nothing is known of it: that answer is right.
+-- How a query is planned, and its answer.  Of a distance that a function hides nothing is known: that answer is right.
+CREATE FUNCTION hidden_distance(a vector, b vector) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a <=> b; END $$;
+CREATE FUNCTION target() RETURNS vector LANGUAGE sql STABLE AS $$ SELECT v FROM item WHERE id = 7 $$;
 CREATE FUNCTION ask(query text, OUT plan text, OUT answer text, OUT is_right boolean) LANGUAGE sql AS $$
-	SELECT * FROM ask(query, regexp_replace(query, '(\w+\.v) <=> (\w+\.v)', 'cosine_distance(\1, \2)', 'g'),
+	SELECT * FROM ask(query, regexp_replace(query, '(\w+\.v) <=> (\w+\.v|\(.*?\))', 'hidden_distance(\1, \2)', 'g'),
 		'(One-Time Filter|(?:Incremental )?Sort$|Merge Append|Index Scan using (?:item_idx|part_\d_v_idx)|Seq Scan on item)')
 $$;
 
@@ -25,6 +27,29 @@ SELECT * FROM ask('SELECT b.id FROM item b JOIN item a ON b.kind = a.kind WHERE 
 SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE (a.kind = 7 AND a.rank = 0) AND b.id > 7 ORDER BY round((a.v <=> b.v)::numeric, 9) LIMIT 4');
 SELECT * FROM ask('SELECT b.id, c.item FROM item a CROSS JOIN item b LEFT JOIN liked c ON c.item = b.id WHERE a.id = 5 ORDER BY a.v <=> b.v LIMIT 2');
 SELECT * FROM ask('SELECT c.item, (SELECT string_agg(id::text, '','') FROM (SELECT b.id FROM item a, item b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 2) x) FROM liked c');
+-- that the key equals the only element of an array, what a subquery returns, a column of another table of one row
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = ANY(''{7}'') ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.name = ANY(ARRAY[''item 7'']) ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id IN (7) ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = (SELECT min(item) + 2 FROM liked) ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('WITH l AS (SELECT min(item) + 2 AS i FROM liked) SELECT b.id, (SELECT i FROM l) FROM item a, item b WHERE a.id = (SELECT i FROM l) ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item c JOIN item a ON a.id = c.kind JOIN item b ON b.id <> a.id WHERE c.id = 17 ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item c, item a, item b WHERE c.name = ''item 3'' AND a.kind = c.id + 0 AND a.rank = c.rank ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item d, item c, item a, item b WHERE d.id = 27 AND c.id = d.kind AND c.kind = a.kind AND c.rank = a.rank ORDER BY b.v <=> a.v, b.id LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM (SELECT max(item) - 2998 AS i FROM liked) c, item a, item b WHERE a.id = c.i ORDER BY a.v <=> b.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item c, item a, item b WHERE a.id = c.kind AND c.id = a.rank AND b.id < 9 ORDER BY a.v <=> b.v, 1 LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = ANY(''{7,8}'') AND b.id < 9 ORDER BY a.v <=> b.v, 1 LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = ALL(''{7}'') AND b.id < 9 ORDER BY a.v <=> b.v, 1 LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = (SELECT l.item + b.kind * 0 FROM liked l LIMIT 1) AND b.id < 9 ORDER BY a.v <=> b.v, 1 LIMIT 4');
+-- two such rows, and functions
+SELECT * FROM ask('SELECT b.id FROM item a, item c, item b WHERE a.id = 7 AND c.id = 8 ORDER BY b.v <=> (a.v - c.v) LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item a, item c, item d, item b WHERE a.id = 7 AND c.id = 8 AND d.id = 9 ORDER BY b.v <=> (a.v - c.v + d.v), b.id LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM unnest(ARRAY[target()]) AS a(v), item b ORDER BY b.v <=> a.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM item b, target() AS a(v) ORDER BY b.v <=> a.v LIMIT 4');
+SELECT * FROM ask('SELECT b.id FROM unnest(ARRAY[target(), target()]) AS a(v), item b WHERE b.id < 9 ORDER BY b.v <=> a.v, 1 LIMIT 4');
+-- a bound of the distance ends the scan
+SELECT * FROM ask('SELECT count(*) FROM (SELECT b.id FROM item a, item b WHERE a.id = 7 AND a.v <=> b.v < 0.01 ORDER BY a.v <=> b.v LIMIT 100) x');
+EXPLAIN (COSTS OFF) SELECT b.id FROM item a, item b WHERE a.id = 7 AND 1 - (a.v <=> b.v) > 0.99 ORDER BY a.v <=> b.v LIMIT 100;
 -- no such row, or one without a vector
 SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = -7 ORDER BY a.v <=> b.v LIMIT 4');
 SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = 7 AND a.name = ''item 8'' ORDER BY a.v <=> b.v LIMIT 4');
@@ -40,6 +65,19 @@ SELECT * FROM ask('WITH a AS NOT MATERIALIZED (SELECT v, id FROM item WHERE name
 SELECT * FROM ask('WITH a AS (SELECT v FROM item WHERE id = 7) SELECT (SELECT count(*) FROM a), x.id FROM (SELECT b.id, b.v FROM item b) x, a ORDER BY a.v <=> x.v LIMIT 3');
 SELECT * FROM ask('SELECT b.id FROM item b, (SELECT v FROM item WHERE kind = 3 AND rank < 2 ORDER BY id LIMIT 1) a ORDER BY a.v <=> b.v LIMIT 3');
 SELECT * FROM ask('SELECT b.id FROM item b, (SELECT v FROM item WHERE id = 7) a ORDER BY a.v <=> b.v FETCH FIRST 3 ROWS WITH TIES');
+SELECT * FROM ask('WITH a AS MATERIALIZED (SELECT v FROM item WHERE id = 7) SELECT b.id FROM item b, a ORDER BY b.v <=> a.v LIMIT 3');
+SELECT * FROM ask('WITH a AS MATERIALIZED (SELECT target() AS v) SELECT b.id FROM item b, a ORDER BY b.v <=> a.v LIMIT 3');
+SELECT * FROM ask('WITH a AS (SELECT target() AS v, 3 AS k), near AS (SELECT b.id FROM item b, a ORDER BY b.v <=> a.v LIMIT 3),
+	other AS (SELECT b.id FROM item b, a WHERE b.kind = a.k ORDER BY b.v <=> a.v LIMIT 3) SELECT * FROM near UNION ALL SELECT * FROM other');
+SELECT * FROM ask('WITH a AS (SELECT target() AS v) SELECT k, (SELECT string_agg(id::text, '','') FROM (SELECT b.id FROM item b, a WHERE b.kind = k ORDER BY b.v <=> a.v LIMIT 2) x)
+	FROM generate_series(1, 2) k, a a2');
+-- joined from outside: nulls stand for a row that is not there
+SELECT * FROM ask('WITH a AS MATERIALIZED (SELECT target() AS v) SELECT b.id FROM item b LEFT JOIN a ON true ORDER BY b.v <=> a.v LIMIT 3');
+SELECT * FROM ask('SELECT b.id FROM item b LEFT JOIN item a ON a.id = 7 ORDER BY b.v <=> a.v LIMIT 3');
+SELECT * FROM ask('SELECT b.id FROM item a RIGHT JOIN item b ON a.id = 7 AND a.kind = 7 ORDER BY b.v <=> a.v LIMIT 3');
+SELECT * FROM ask('SELECT count(*), count(d) FROM (SELECT b.v <=> a.v AS d FROM item b LEFT JOIN item a ON a.id = -7 ORDER BY b.v <=> a.v LIMIT 3) x');
+SELECT * FROM ask('SELECT count(*), count(d) FROM (SELECT b.v <=> a.v AS d FROM item b LEFT JOIN item a ON a.id = 7 AND a.kind = 8 ORDER BY b.v <=> a.v LIMIT 3) x');
+SELECT * FROM ask('SELECT b.id FROM item b LEFT JOIN (item a JOIN liked c ON c.item = a.id - 2) ON a.id = 7 WHERE b.id < 9 ORDER BY b.v <=> a.v, 1 LIMIT 3');
 -- what is volatile is asked for once
 CREATE SEQUENCE asked;
 CREATE FUNCTION embedding(i int) RETURNS vector LANGUAGE plpgsql VOLATILE AS $$
@@ -109,4 +147,4 @@ SELECT * FROM ask('SELECT b.id FROM part a, part b WHERE a.id = 7 ORDER BY a.v <
 DROP TABLE item, liked, liked_child, part;
 DROP SEQUENCE asked;
 DROP ROLE one_row_user;
-DROP FUNCTION ask(text), ask(text, text, text), embedding, test_vector;
+DROP FUNCTION ask(text), ask(text, text, text), embedding, target, hidden_distance, test_vector;

@@ -20,6 +20,18 @@ CREATE TABLE target AS SELECT v, small FROM item WHERE id = 77;
 CREATE FUNCTION target() RETURNS vector LANGUAGE sql STABLE COST 0.0001 AS $$ SELECT v FROM target LIMIT 1 $$;
 CREATE FUNCTION target_bits() RETURNS bit LANGUAGE sql STABLE COST 0.0001 AS $$ SELECT small FROM target LIMIT 1 $$;
 
+CREATE FUNCTION by_index(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+		IF line ~ 'Index Scan' THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END $$;
+
 -- similarities
 EXPLAIN (COSTS OFF) SELECT id, 1 - (v <=> target()) AS similarity FROM item ORDER BY similarity DESC LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <#> target()) * -1 DESC LIMIT 5;
@@ -41,6 +53,19 @@ EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY maybe::halfvec(64) <-> target()
 EXPLAIN (COSTS OFF) SELECT id FROM item WHERE kind > 10 OR maybe IS NOT NULL ORDER BY -(maybe <-> target()) DESC LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY v <-> target() NULLS FIRST LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY maybe <-> target() NULLS FIRST LIMIT 5;
+-- functions that grow with what they are of: sqrt, power, exp, ln; greatest, least and coalesce, wherever a null comes to be
+SELECT orders, by_index('SELECT id FROM item ORDER BY ' || orders || ' LIMIT 5') FROM unnest(ARRAY[
+	'sqrt(v <-> target())', 'power(v <-> target(), 2)', '(v <-> target()) ^ 0.5', 'power(1 + (v <-> target()), -1) DESC', 'exp(-(v <-> target())) DESC', 'ln(1 + (v <-> target()))',
+	'1 / (1 + power(v <-> target(), 2)) DESC', 'exp(-power(v <-> target(), 2) / 2) DESC', 'sqrt(1 - (v <=> target()) + 1) DESC', 'greatest(0, 1 - (v <=> target())) DESC',
+	'least(v <=> target(), 1)', 'coalesce(v <=> target(), 1)', 'coalesce(1 - (v <=> target()), 0) DESC', '(1 - (v <=> target()))::numeric * 100 DESC', '(1 - (v <=> target()))::real * 2::real DESC',
+	'1 - (v <=> target())::real DESC', '10 * (1 - (v <=> target())) / 3 DESC', '1 / (1 + (small <~> target_bits())) DESC', 'cosine_distance(v, target())::real', 'greatest(0, v <-> target()), id',
+	'coalesce(maybe <-> target(), ''Infinity'')', 'greatest(0, 10 - (maybe <-> target())) DESC', 'least(maybe <-> target(), 100)', '1 / (1 + coalesce(maybe <-> target(), ''Infinity'')) DESC']) orders;
+-- and where they do not
+SELECT orders, by_index('SELECT id FROM item ORDER BY ' || orders || ' LIMIT 5') FROM unnest(ARRAY[
+	'sqrt(v <-> target()) DESC', 'power(v <-> target(), -2) DESC', 'power(v <#> target(), 2)', 'power(2, v <-> target())', 'power(v <-> target(), kind)', 'ln(v <-> target())', '1 / (v <-> target()) DESC',
+	'power((v <-> target()) - 1, 2)', 'greatest(v <-> target(), 2), id', 'least(1 - (v <=> target()), 0.5) DESC, id', 'greatest(v <-> target(), kind)', 'coalesce(v <-> target(), kind)',
+	'(v <-> target()) / 0', '(v <-> target()) / ''NaN''', '(v <-> target()) - ''Infinity''', 'round((v <-> target())::numeric, 2), id', '(v <-> target())::numeric / 3', '(v <-> target())::text', 'abs((v <-> target()) - 1)',
+	'coalesce(maybe <-> target(), 5)', 'coalesce(maybe <-> target(), 0)', 'greatest(0, maybe <-> target())', 'least(10 - (maybe <-> target()), 100) DESC', 'coalesce(10 - (maybe <-> target()), 0) DESC']) orders;
 -- farthest first, or neither
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY 1 - (v <=> target()) LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM item ORDER BY (v <=> target()) + 1 DESC LIMIT 5;
@@ -132,6 +157,11 @@ SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY inner_p
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 2 / (1 + (maybe <-> target())) DESC NULLS LAST LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 - (v <=> target()))::numeric, 2) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM part ORDER BY 1 - (v <=> target()) DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item WHERE maybe IS NOT NULL ORDER BY exp(-power(maybe <-> target(), 2)) DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY ln(1 + sqrt(maybe <-> target())) LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY greatest(0.2, 1 - (v <=> target())) DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 1 / (1 + coalesce(maybe <-> target(), ''Infinity'')) DESC LIMIT 20');
+SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 / (1 + (maybe <-> target())))::numeric, 3) DESC NULLS LAST LIMIT 20');
 RESET hnsw.ef_search;
 -- an index that has left out no row: until one is null, or has no direction.  In a temporary table no other session's
 -- snapshot keeps rows that are gone.
@@ -209,4 +239,4 @@ SET plan_cache_mode = force_generic_plan;
 EXPLAIN (COSTS OFF) EXECUTE nearest('[0]', 1);
 RESET plan_cache_mode;
 DROP TABLE item, target, part, kind, twin;
-DROP FUNCTION target(), target_bits(), answers, test_vector;
+DROP FUNCTION target(), target_bits(), by_index, answers, test_vector;

@@ -15,7 +15,7 @@ CREATE FUNCTION target() RETURNS vector LANGUAGE sql STABLE COST 0.0001 AS $$ SE
 -- How a query is planned, and its answer.  The same query with distances that a subquery has made is one of which
 -- nothing is known: its answer is what is right.
 CREATE FUNCTION ask(query text, OUT plan text, OUT answer text, OUT is_right boolean) LANGUAGE sql AS $$
-	SELECT * FROM ask(query, replace(replace(query, 'v <=> target()', 'd'), 'item',
+	SELECT * FROM ask(query, replace(regexp_replace(query, 'v <=> target\(\)|cosine_distance\(.*?\)\)?(?=,| DESC)', 'd', 'g'), 'item',
 		'(SELECT id, kind, v <=> target() AS d FROM item OFFSET 0) item'), '(Limit|Incremental Sort|(?:Index|Seq) Scan.*? on item)')
 $$;
 
@@ -41,6 +41,11 @@ SELECT * FROM ask('SELECT k, (SELECT max(id) FROM (SELECT id, row_number() OVER 
 -- none
 SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> target()) AS n FROM item) s WHERE n <= -5');
 SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> target()) AS n FROM item) s WHERE n <= NULL::bigint');
+
+-- by the operator's function, and by a similarity
+SELECT * FROM ask('SELECT row_number() OVER (ORDER BY cosine_distance(v, target()), id) AS rank, id FROM item ORDER BY rank LIMIT 3');
+SELECT * FROM ask('SELECT id FROM (SELECT id, row_number() OVER (ORDER BY 1 - cosine_distance(target(), v) DESC NULLS LAST, id) AS n FROM item) s WHERE n <= 3');
+SELECT * FROM ask('SELECT id FROM (SELECT id, rank() OVER (ORDER BY 1 / (1 + (v <=> target())) DESC NULLS LAST, id) AS n FROM item) s WHERE n <= 3');
 
 -- where the first rows are not all that is looked at
 SELECT * FROM ask('SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY v <=> target(), id) AS n FROM item) s WHERE n >= 3');
