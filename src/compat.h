@@ -99,6 +99,14 @@ typedef RelFileNode RelLocator;
 #define PATHKEY_IS_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
 #endif
 
+/* A path key for an expression: which outer joins may make it null is in the expression since 16. */
+#if PG_VERSION_NUM >= 160000
+#define BUILD_EXPRESSION_PATHKEY(root, expr, opno, relids) build_expression_pathkey(root, expr, opno, relids, true)
+#else
+#define BUILD_EXPRESSION_PATHKEY(root, expr, opno, relids) \
+	build_expression_pathkey(root, expr, NULL, opno, relids, true)
+#endif
+
 /* A copy of a query's table in another query, of which it is the only one: permissions are apart since 16. */
 #if PG_VERSION_NUM >= 160000
 #define COPY_PERMISSIONS(rte, from, to)                                                                               \

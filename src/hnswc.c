@@ -107,7 +107,8 @@ _PG_init(void)
 							 DISTANCE_AUTO, simd_level_options, PGC_USERSET, 0, simd_level_check, simd_level_assign,
 							 simd_level_show);
 	MarkGUCPrefixReserved("hnswc");
+	/* before what else begins with hnsw. is refused */
+	planner_init();
 	options_init(settings);
 	index_state_init();
-	planner_init();
 }

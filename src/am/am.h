@@ -8,6 +8,7 @@
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * margin.c    where a filter lets a scan end
+ * within.c    how many rows are within a distance
  * validate.c  operator classes     statistics.c  what an index knows of its rows
  *
  * What the planner does with an index is in planner/.
@@ -102,6 +103,13 @@ extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulk
 /* statistics.c */
 /* How far searches have to look among so many rows: as it was measured before, unless too much has changed. */
 extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
+
+/* within.c */
+/*
+ * Roughly how many rows of an index are within a distance of a vector, as the operator measures.  The caller holds a lock on
+ * the index.  Raises the errors of a scan.
+ */
+extern double index_rows_within(Relation index, Datum query, double distance);
 
 /* planner/cost.c */
 extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost,

@@ -27,6 +27,7 @@
 #include "parser/parsetree.h"
 #include "planner/chain.h"
 #include "planner/missing.h"
+#include "planner/range.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
@@ -200,6 +201,7 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 	double pages;
 	double random_cost;
 	double row_cost;
+	double reads;
 
 	memset(&generic, 0, sizeof(generic));
 	*indexCorrelation = 0.0;
@@ -223,9 +225,10 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 						pages * page_cost(&model, random_cost) + hnsw_ef_search * RERANK_TUPLES * cpu_tuple_cost +
 						index_other_operands_eval_cost(root, path->indexorderbys) +
 						(use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0);
+	reads = range_ends(root, path) ? range_rows(root, path) : model.rows;
 	row_cost = model.m * ROW_VISITS * (model.visit_cost + page_cost(&model, random_cost)) +
 			   RERANK_TUPLES * cpu_tuple_cost + heap_page_cost(root, path->indexinfo);
-	*indexTotalCost = *indexStartupCost + model.rows * row_cost;
-	*indexSelectivity = generic.indexSelectivity;
+	*indexTotalCost = *indexStartupCost + reads * row_cost;
+	*indexSelectivity = generic.indexSelectivity * Min(reads / model.rows, 1.0);
 	*indexPages = pages;
 }

@@ -17,6 +17,7 @@
  * - A filter that speaks of the vector and lets nulls pass (v IS NULL, (v <-> $1 < 1) IS NOT FALSE) asks
  *   for rows that are not in the index.  The path is never for it.
  *
+ * - With hnsw.range_scan, a path that ends at a bound of the distance has all that is asked for.
  *
  * An index is taken to leave out none if its meta page says so, and nulls are also excluded by the
  * column's definition or by the filter.  By its settings a scan may also end before it has returned all
@@ -42,6 +43,7 @@
 #include "parser/parsetree.h"
 #include "planner/expression.h"
 #include "planner/missing.h"
+#include "planner/range.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
@@ -233,8 +235,7 @@ windows_look_back(const Query *query)
 	return !find_forward_function((Node *) query->targetList, NULL);
 }
 
-/* May a scan end before it has returned all rows of its index? */
-static bool
+bool
 is_scan_cut(void)
 {
 	return hnsw_iterative_scan == ITERATIVE_SCAN_OFF || hnsw_max_scan_tuples < INT_MAX;
@@ -303,7 +304,7 @@ missing_use(PlannerInfo *root, const IndexPath *path)
 	bool to_end = !is_stopped(root) || !is_limit_met(root, index);
 	MissingRows missing = {.nulls = true, .zeros = true};
 
-	if (!at_last && !for_nulls && !to_end)
+	if ((!at_last && !for_nulls && !to_end) || range_ends(root, path))
 		return PATH_FREE;
 	/* a user who goes without the index, perhaps because it is damaged, is not to be told of its pages */
 	if (enable_indexscan)

@@ -162,6 +162,13 @@ SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY ln(1 + 
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY greatest(0.2, 1 - (v <=> target())) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY 1 / (1 + coalesce(maybe <-> target(), ''Infinity'')) DESC LIMIT 20');
 SELECT count(DISTINCT answer) FROM answers('SELECT id FROM item ORDER BY round((1 / (1 + (maybe <-> target())))::numeric, 3) DESC NULLS LAST LIMIT 20');
+-- queries as they are written, if the user wants that
+SET hnsw.rewrite = off;
+SELECT orders, by_index('SELECT id FROM item ORDER BY ' || orders || ' LIMIT 5') FROM unnest(ARRAY[
+	'v <=> target()', 'cosine_distance(v, target())', '1 - (v <=> target()) DESC', 'round((v <=> target())::numeric, 2)']) orders;
+SELECT by_index('SELECT b.id FROM item a, item b WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 5');
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id FROM item ORDER BY v <=> target() LIMIT 5;
+RESET hnsw.rewrite;
 RESET hnsw.ef_search;
 -- an index that has left out no row: until one is null, or has no direction.  In a temporary table no other session's
 -- snapshot keeps rows that are gone.
