@@ -1,5 +1,6 @@
 /*
- * one_row.h: tables of a query's FROM that have one row at most, and how their columns are asked for beforehand.
+ * one_row.h: tables of a query's FROM that have one row at most (one_row.c), and how their columns are asked for beforehand
+ * (one_row_query.c).
  */
 #ifndef HNSWC_ONE_ROW_H
 #define HNSWC_ONE_ROW_H
@@ -19,6 +20,9 @@ typedef struct OneRow
 	bool may_be_none; /* there may be no row: then the query has none either, unless the table is joined from outside */
 	bool is_outer;    /* an outer join puts nulls in the place of a row that is not there */
 } OneRow;
+
+/* The query in whose WITH list the query that a table of a level stands for is; NULL for none. */
+extern QueryLevel *level_of_cte(QueryLevel *level, const RangeTblEntry *rte);
 
 /* Has a table one row at most?  Changes nothing. */
 extern bool one_row_find(QueryLevel *level, Index table, OneRow *row);

@@ -16,8 +16,15 @@ $node->safe_psql('postgres', q{
 	INSERT INTO t SELECT i, test_vector(i, 32) FROM generate_series(1, 1500) i;
 	INSERT INTO t SELECT i, test_vector(1, 32) FROM generate_series(1501, 1800) i;
 	CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops);
+	CREATE TABLE other (short vector(16), half halfvec(32), v vector(32));
+	INSERT INTO other SELECT test_vector(i, 16), test_vector(i, 32), test_vector(i, 32) FROM generate_series(1, 100) i;
+	CREATE INDEX other_short ON other USING hnsw (short vector_l2_ops);
+	CREATE INDEX other_half ON other USING hnsw (half halfvec_l2_ops);
+	CREATE INDEX other_cosine ON other USING hnsw (v vector_cosine_ops);
 });
-my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('t_idx')});
+sub file_of { return $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_[0]')"); }
+my $file = file_of('t_idx');
+my %others = map { $_ => file_of("other_$_") } qw(short half cosine);
 $node->stop;
 my $good = slurp_file($file);
 my $search = q{SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> test_vector(3, 32)) s};
@@ -60,6 +67,14 @@ like(try_file("\0" x length($good), $search), qr/XX002.*damaged at block 0/s, 'a
 $content = $good;
 substr($content, 8192 * 2, length($good) - 8192 * 2) = "\0" x (length($good) - 8192 * 2);
 like(try_file($content, $search), qr/XX002.*damaged at block \d+/s, 'zeroed pages');
+foreach my $other (sort keys %others)
+{
+	my $what = $other eq 'short' ? 'other dimensions' : 'another operator class';
+	like(try_file(slurp_file($others{$other}), $search), qr/XX002.*index "t_idx" is damaged at block 0.*$what.*REINDEX/s, "the file of another index, $other");
+	like(try_file(slurp_file($others{$other}), 'INSERT INTO t SELECT 2000, test_vector(2000, 32)'), qr/XX002.*index "t_idx" is damaged/s, "an insert into it, $other");
+	unlike(try_file(slurp_file($others{$other}), "SET enable_indexscan = off; SELECT id FROM t ORDER BY 1 - (v <-> test_vector(3, 32)) DESC LIMIT 5"),
+		qr/ERROR/, "a query that goes without it, $other");
+}
 unlike(try_file($good, $search), qr/ERROR/, 'the file as it was');
 
 # anything at all in the place of anything: it may be an answer, it may be an error
