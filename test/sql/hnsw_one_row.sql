@@ -49,7 +49,9 @@ SELECT * FROM ask('SELECT b.id FROM item b, target() AS a(v) ORDER BY b.v <=> a.
 SELECT * FROM ask('SELECT b.id FROM unnest(ARRAY[target(), target()]) AS a(v), item b WHERE b.id < 9 ORDER BY b.v <=> a.v, 1 LIMIT 4');
 -- a bound of the distance ends the scan
 SELECT * FROM ask('SELECT count(*) FROM (SELECT b.id FROM item a, item b WHERE a.id = 7 AND a.v <=> b.v < 0.01 ORDER BY a.v <=> b.v LIMIT 100) x');
-EXPLAIN (COSTS OFF) SELECT b.id FROM item a, item b WHERE a.id = 7 AND 1 - (a.v <=> b.v) > 0.99 ORDER BY a.v <=> b.v LIMIT 100;
+SELECT plan, is_right FROM ask('SELECT b.id FROM item a, item b WHERE a.id = 7 AND 1 - (a.v <=> b.v) > 0.99 ORDER BY a.v <=> b.v LIMIT 100',
+	'SELECT b.id FROM item a, item b WHERE a.id = 7 AND 1 - hidden_distance(a.v, b.v) > 0.99 ORDER BY hidden_distance(a.v, b.v) LIMIT 100',
+	'(Index Scan using item_idx|(?:Join |One-Time )?Filter)');
 -- no such row, or one without a vector
 SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = -7 ORDER BY a.v <=> b.v LIMIT 4');
 SELECT * FROM ask('SELECT b.id FROM item a, item b WHERE a.id = 7 AND a.name = ''item 8'' ORDER BY a.v <=> b.v LIMIT 4');
