@@ -68,11 +68,9 @@ scan_sweep(HnswScan *so)
 	while (so->sweep_block < so->sweep_end && so->nqueue < SWEEP_BATCH)
 	{
 		BlockNumber block = so->sweep_block++;
-		Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, so->sweep_strategy);
+		Buffer buffer = reader_pin_any(&so->pages->reader, block, so->sweep_strategy);
 		Page page = BufferGetPage(buffer);
 
-		if (so->pages->reader.lock)
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID && page_tail(page)->kind == PAGE_ELEMENT)
 			sweep_page(so, block, page);
 		reader_unpin(&so->pages->reader, buffer);

@@ -194,8 +194,7 @@ learn_block(HnswVacuum *vacuum, BlockNumber block)
 	Page page;
 	PageTail *tail;
 
-	buffer = ReadBufferExtended(vacuum->info->index, MAIN_FORKNUM, block, RBM_NORMAL, vacuum->info->strategy);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	buffer = reader_lock_any(vacuum->reader, block, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
 	tail = page_tail(page);
 	vacuum->blocks[block] = BLOCK_OTHER;

@@ -120,10 +120,9 @@ repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
 	NodeId nodes[BLCKSZ / sizeof(Slot)];
 	uint8 layers[BLCKSZ / sizeof(Slot)];
 	int n = 0;
-	Buffer buffer = ReadBufferExtended(vacuum->info->index, MAIN_FORKNUM, block, RBM_NORMAL, vacuum->info->strategy);
+	Buffer buffer = reader_lock_any(vacuum->reader, block, BUFFER_LOCK_SHARE);
 	Page page = BufferGetPage(buffer);
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	/* pages that have come since the run began may be of any kind */
 	if (!PageIsNew(page) && (page_tail(page)->kind == PAGE_ELEMENT || page_tail(page)->kind == PAGE_UPPER))
 	{

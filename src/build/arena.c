@@ -177,6 +177,22 @@ add_chunk(Arena *arena, bool force)
 	return true;
 }
 
+/* Appends a page of that kind to the file, which nobody but this build knows.  Under alloc_lock. */
+static BlockNumber
+append_page(Arena *arena, PageKind kind)
+{
+	Buffer buffer = page_append(arena->reader.index, MAIN_FORKNUM);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+
+	Assert(LWLockHeldByMeInMode(&arena->shared->alloc_lock, LW_EXCLUSIVE));
+	START_CRIT_SECTION();
+	page_init(BufferGetPage(buffer), kind);
+	MarkBufferDirty(buffer);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+	return block;
+}
+
 /* Reserves vector space for an element page's slots.  Under alloc_lock. */
 static void
 reserve_run(Arena *arena, PageTail *tail)
@@ -192,10 +208,14 @@ reserve_run(Arena *arena, PageTail *tail)
 	{
 		uint32 pages = page_extent(layout, shared->vector_end);
 
-		shared->vector_block = alloc_extend(arena->reader.index, pages, PAGE_VECTOR, false);
+		shared->vector_block = append_page(arena, PAGE_VECTOR);
 		shared->vector_end = shared->vector_block + pages;
 		shared->vector_offset = 0;
+		for (BlockNumber block = shared->vector_block + 1; block < shared->vector_end; block++)
+			if (append_page(arena, PAGE_VECTOR) != block)
+				elog(ERROR, "index \"%s\" was extended by somebody else", RelationGetRelationName(arena->reader.index));
 	}
+	Assert((uint64) (shared->vector_end - shared->vector_block) * PAGE_STREAM_SIZE >= shared->vector_offset + run);
 	tail->vector_block = shared->vector_block;
 	tail->vector_offset = (uint16) shared->vector_offset;
 	vector_place(layout, shared->vector_block, shared->vector_offset, layout->slots_per_page, &next_block,
@@ -213,7 +233,7 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 	LWLockAcquire(&shared->alloc_lock, LW_EXCLUSIVE);
 	if ((force || !shared->full) && (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force)))
 	{
-		BlockNumber block = alloc_extend(arena->reader.index, 1, kind, false);
+		BlockNumber block = append_page(arena, kind);
 
 		if (block < shared->max_blocks)
 		{
@@ -254,8 +274,7 @@ flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, Block
 	}
 	if (tail->used > 0)
 		((PageHeader) page)->pd_lower = arena->layout->slot_start + tail->used * arena->layout->slot_size;
-	buffer = ReadBuffer(arena->reader.index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = reader_lock_page(&arena->reader, block, tail->kind, BUFFER_LOCK_EXCLUSIVE);
 	START_CRIT_SECTION();
 	memcpy(BufferGetPage(buffer), page, BLCKSZ);
 	MarkBufferDirty(buffer);
@@ -282,8 +301,7 @@ arena_flush(Arena *arena)
 			flush_page(arena, block, arena_page(arena, arena->page_of_block[block]), heads, tails);
 		}
 
-	buffer = ReadBuffer(arena->reader.index, HNSWC_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = reader_lock_page(&arena->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = page_meta(BufferGetPage(buffer));
 	START_CRIT_SECTION();
 	meta->entry = pg_atomic_read_u32(&shared->entry);

@@ -9,18 +9,21 @@
  * Vector space belongs to slots: a new element page gets a run of the vector stream for all of its slots at once.  Runs
  * lie behind each other in extents of consecutive blocks.
  *
+ * The file grows under the meta page's exclusive lock alone, a block at a time, and each block is in the meta page with the
+ * edit that makes it a page.  So an extension that fails, on a full disk, holds nobody up and loses nothing: what was
+ * appended before is used by the next.
+ *
  * A slot may be reused when no transaction is left that was running when it was freed (slot_freed()): whoever holds its
  * address from before, a scan or an insert, was.  The page's free_xid is that of the first it freed: a hint that saves
  * looking at the slots, and the order of the free list.
  *
- * Locks: the fill page's exclusive lock while a slot is taken; to change pages, the meta page's and then the page's.
+ * Locks: the fill page's exclusive lock while a slot is taken; to change pages, the meta page's and then the page's.  None
+ * of them is waited for by who holds it: see reader_lock_page().
  */
 #include "postgres.h"
 
-#include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "page/page.h"
-#include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
 static bool
@@ -58,23 +61,22 @@ take_slot(PageReader *reader, PageEdit *edit, PageKind kind, BlockNumber block, 
 	Page page;
 	PageTail *tail;
 
-	place->buffer = ReadBuffer(reader->index, block);
-	LockBuffer(place->buffer, BUFFER_LOCK_EXCLUSIVE);
+	place->buffer = reader_lock_page(reader, block, kind, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(place->buffer);
-	page_check(reader->index, block, page, kind);
 	tail = page_tail(page);
-	if (tail->used > layout->slots_per_page)
-		page_corrupted(reader->index, block, "more slots in use than fit");
+	(void) page_used(reader, block, page);
 	if (!find_slot(layout, page, &place->slot))
 	{
 		UnlockReleaseBuffer(place->buffer);
 		return false;
 	}
+	Assert(place->slot < layout->slots_per_page && place->slot <= tail->used);
 	place->target = page_slot(layout, page, place->slot);
 	place->node = node_address(layout, block, place->slot);
 	place->page = edit_page(edit, place->buffer);
 	if (place->slot < tail->used)
 	{
+		Assert(place->target->state == SLOT_FREE && tail->nfree > 0);
 		place->generation = place->target->generation + 1;
 		edit_set(edit, place->page, &tail->nfree, tail->nfree - 1);
 	}
@@ -91,54 +93,54 @@ take_slot(PageReader *reader, PageEdit *edit, PageKind kind, BlockNumber block, 
 	return true;
 }
 
-BlockNumber
-alloc_extend(Relation index, int n, PageKind kind, bool wal)
+/* Locks the meta page exclusively and makes sure that what it says of the vector stream is possible. */
+static Buffer
+lock_meta(PageReader *reader)
 {
-	BlockNumber first = InvalidBlockNumber;
+	Buffer buffer = reader_lock_page(reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	MetaPage *meta = page_meta(BufferGetPage(buffer));
 
-	/* consecutive blocks: nobody else may extend in between */
-	LockRelationForExtension(index, ExclusiveLock);
-	for (int i = 0; i < n; i++)
-	{
-		Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
-
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		if (i == 0)
-			first = BufferGetBlockNumber(buffer);
-		START_CRIT_SECTION();
-		page_init(BufferGetPage(buffer), kind);
-		MarkBufferDirty(buffer);
-		if (wal && RelationNeedsWAL(index))
-			log_newpage_buffer(buffer, true);
-		END_CRIT_SECTION();
-		UnlockReleaseBuffer(buffer);
-	}
-	UnlockRelationForExtension(index, ExclusiveLock);
-	return first;
+	if (meta->vector_block > meta->vector_end || meta->vector_offset >= PAGE_STREAM_SIZE)
+		page_corrupted(reader->index, HNSWC_META_BLOCK, "the vector stream ends before it begins");
+	return buffer;
 }
 
-void
-alloc_vector_run(PageReader *reader, PageEdit *edit, int meta_page, MetaPage *meta, BlockNumber *block, uint32 *offset)
+/* Bytes of the extent that no run has taken. */
+static uint64
+stream_left(const MetaPage *meta)
 {
-	const PageLayout *layout = &reader->state->layout;
-	uint64 run = (uint64) layout->slots_per_page * layout->vector_size;
-	uint64 left = (uint64) (meta->vector_end - meta->vector_block) * PAGE_STREAM_SIZE;
-	BlockNumber next_block;
-	uint32 next_offset;
+	return (uint64) (meta->vector_end - meta->vector_block) * PAGE_STREAM_SIZE - meta->vector_offset;
+}
 
-	*block = meta->vector_block;
-	*offset = meta->vector_offset;
-	if (left < meta->vector_offset + run)
+/* Makes sure that the extent has room for a run of `size` bytes; the meta page is locked. */
+static void
+extend_stream(PageReader *reader, Buffer meta_buffer, uint64 size, bool wal)
+{
+	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
+	uint32 pages = stream_left(meta) < size ? page_extent(&reader->state->layout, meta->vector_end) : 0;
+
+	for (uint32 i = 0; i < pages; i++)
 	{
-		uint32 pages = page_extent(layout, meta->vector_end);
+		Buffer buffer = page_append(reader->index, MAIN_FORKNUM);
+		BlockNumber block = BufferGetBlockNumber(buffer);
+		PageEdit edit;
+		int m;
 
-		*block = alloc_extend(reader->index, pages, PAGE_VECTOR, edit->wal);
-		*offset = 0;
-		edit_set(edit, meta_page, &meta->vector_end, *block + pages);
+		edit_init(&edit, reader->index, wal);
+		m = edit_page(&edit, meta_buffer);
+		edit_fresh_page(&edit, buffer, PAGE_VECTOR);
+		/* the next one of an extent, unless the file has grown by something else */
+		if (block != meta->vector_end)
+		{
+			edit_set(&edit, m, &meta->vector_block, block);
+			edit_set(&edit, m, &meta->vector_offset, 0);
+		}
+		edit_set(&edit, m, &meta->vector_end, block + 1);
+		edit_commit(&edit);
+		edit_free(&edit);
+		UnlockReleaseBuffer(buffer);
 	}
-	vector_place(layout, *block, *offset, layout->slots_per_page, &next_block, &next_offset);
-	edit_set(edit, meta_page, &meta->vector_block, next_block);
-	edit_set(edit, meta_page, &meta->vector_offset, next_offset);
+	Assert(stream_left(meta) >= size);
 }
 
 /* Takes the head off a kind's free list if its slots may be reused; the meta page is locked. */
@@ -153,10 +155,10 @@ pop_free_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 
 	if (block == InvalidBlockNumber)
 		return false;
-	buffer = ReadBuffer(reader->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page_check(reader->index, block, BufferGetPage(buffer), kind);
+	buffer = reader_lock_page(reader, block, kind, BUFFER_LOCK_EXCLUSIVE);
 	tail = page_tail(BufferGetPage(buffer));
+	if (!(tail->flags & PAGE_ON_FREE_LIST))
+		page_corrupted(reader->index, block, "the page is on the free list and says that it is not");
 	old_enough = may_reuse(tail->free_xid);
 	if (old_enough)
 	{
@@ -171,6 +173,7 @@ pop_free_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 		if (tail->next_page == InvalidBlockNumber)
 			edit_set(&edit, m, &meta->free_tail[kind], InvalidBlockNumber);
 		edit_set(&edit, m, &meta->fill_page[kind], block);
+		/* so a list that leads into itself has an end */
 		edit_set(&edit, n, &tail->next_page, InvalidBlockNumber);
 		edit_set(&edit, n, &tail->flags, tail->flags & ~PAGE_ON_FREE_LIST);
 		edit_commit(&edit);
@@ -180,38 +183,62 @@ pop_free_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 	return old_enough;
 }
 
+/*
+ * Locks an empty block at the end of the file: one that was left there when an extension after it failed, or a new one.
+ * The meta page is locked.
+ */
+static Buffer
+append_node_page(PageReader *reader)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(reader->index);
+
+	if (nblocks > HNSWC_META_BLOCK + 1)
+	{
+		Buffer buffer = reader_lock_any(reader, nblocks - 1, BUFFER_LOCK_EXCLUSIVE);
+
+		if (PageIsNew(BufferGetPage(buffer)))
+			return buffer;
+		UnlockReleaseBuffer(buffer);
+	}
+	if (nblocks > page_max_block(&reader->state->layout))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("index \"%s\" has reached its largest size", RelationGetRelationName(reader->index)),
+						errhint("Partition the table.")));
+	return page_append(reader->index, MAIN_FORKNUM);
+}
+
 /* Appends a node page and makes it the fill page; the meta page is locked. */
 static void
 add_node_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 {
 	const PageLayout *layout = &reader->state->layout;
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
-	PageEdit edit;
-	Buffer buffer;
-	BlockNumber block;
+	uint32 run = kind == PAGE_ELEMENT ? layout->slots_per_page * layout->vector_size : 0;
+	Buffer buffer = append_node_page(reader);
+	BlockNumber block = BufferGetBlockNumber(buffer);
 	PageTail *tail;
+	PageEdit edit;
 	int m;
 	int n;
 
+	/* the node page comes before its vectors, for vacuum then knows where they are; it stays empty until all is there */
+	if (run > 0)
+		extend_stream(reader, meta_buffer, run, wal);
 	edit_init(&edit, reader->index, wal);
 	m = edit_page(&edit, meta_buffer);
-	block = alloc_extend(reader->index, 1, kind, wal);
-	if (block > page_max_block(layout))
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("index \"%s\" has reached its largest size", RelationGetRelationName(reader->index)),
-						errhint("Partition the table.")));
-	buffer = ReadBuffer(reader->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	n = edit_page(&edit, buffer);
+	n = edit_fresh_page(&edit, buffer, kind);
 	tail = page_tail(BufferGetPage(buffer));
-	if (kind == PAGE_ELEMENT && layout->vector_size > 0)
+	if (run > 0)
 	{
-		BlockNumber run_block;
-		uint32 run_offset;
+		BlockNumber next_block;
+		uint32 next_offset;
 
-		alloc_vector_run(reader, &edit, m, meta, &run_block, &run_offset);
-		edit_set(&edit, n, &tail->vector_block, run_block);
-		edit_set(&edit, n, &tail->vector_offset, (uint16) run_offset);
+		edit_set(&edit, n, &tail->vector_block, meta->vector_block);
+		edit_set(&edit, n, &tail->vector_offset, (uint16) meta->vector_offset);
+		vector_place(layout, meta->vector_block, meta->vector_offset, layout->slots_per_page, &next_block,
+					 &next_offset);
+		edit_set(&edit, m, &meta->vector_block, next_block);
+		edit_set(&edit, m, &meta->vector_offset, next_offset);
 	}
 	edit_set(&edit, m, &meta->fill_page[kind], block);
 	edit_commit(&edit);
@@ -223,11 +250,10 @@ add_node_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 static BlockNumber
 next_fill_page(PageReader *reader, PageKind kind, BlockNumber full, bool wal)
 {
-	Buffer meta_buffer = ReadBuffer(reader->index, HNSWC_META_BLOCK);
+	Buffer meta_buffer = lock_meta(reader);
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
 	BlockNumber fill;
 
-	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (meta->fill_page[kind] == full && !pop_free_page(reader, kind, meta_buffer, wal))
 		add_node_page(reader, kind, meta_buffer, wal);
 	fill = meta->fill_page[kind];
@@ -242,7 +268,7 @@ alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place)
 	BlockNumber fill = *(volatile BlockNumber *) &page_meta(BufferGetPage(meta_buffer))->fill_page[kind];
 
 	reader_unpin(reader, meta_buffer);
-	Assert(kind < PAGE_NODE_KINDS);
+	Assert(kind < PAGE_NODE_KINDS && !reader->lock);
 	while (fill == InvalidBlockNumber || !take_slot(reader, edit, kind, fill, place))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -253,21 +279,20 @@ alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place)
 void
 alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind)
 {
-	Buffer meta_buffer = ReadBuffer(reader->index, HNSWC_META_BLOCK);
+	Buffer meta_buffer = lock_meta(reader);
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
-	Buffer buffer = ReadBuffer(reader->index, block);
+	Buffer buffer = reader_lock_page(reader, block, kind, BUFFER_LOCK_EXCLUSIVE);
 	Buffer last = InvalidBuffer;
 	PageTail *tail = page_tail(BufferGetPage(buffer));
 
-	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page_check(reader->index, block, BufferGetPage(buffer), kind);
 	if (!(tail->flags & PAGE_ON_FREE_LIST) && tail->nfree > 0)
 	{
 		PageEdit edit;
 		int m;
 		int n;
 
+		if (meta->free_tail[kind] == block)
+			page_corrupted(reader->index, block, "the page ends the free list and says that it is not on it");
 		edit_init(&edit, reader->index, true);
 		m = edit_page(&edit, meta_buffer);
 		n = edit_page(&edit, buffer);
@@ -279,9 +304,7 @@ alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind)
 		{
 			PageTail *last_tail;
 
-			last = ReadBuffer(reader->index, meta->free_tail[kind]);
-			LockBuffer(last, BUFFER_LOCK_EXCLUSIVE);
-			page_check(reader->index, meta->free_tail[kind], BufferGetPage(last), kind);
+			last = reader_lock_page(reader, meta->free_tail[kind], kind, BUFFER_LOCK_EXCLUSIVE);
 			last_tail = page_tail(BufferGetPage(last));
 			edit_set(&edit, edit_page(&edit, last), &last_tail->next_page, block);
 		}

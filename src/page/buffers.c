@@ -9,6 +9,11 @@
  * ReadRecentBuffer() does not raise a buffer's usage count.  So that the pages used most do not look unused to the clock
  * sweep, every 256th pin goes through ReadBuffer().
  *
+ * This is the only file of src/page, src/build and src/am that calls ReadBuffer(), but for the heap's pages (rows.c).  A
+ * block's number may come from a damaged page.  Before a block is read it is compared with the file's end, and before it
+ * is locked with the kind expected and with the locks that this backend holds: nobody waits for himself, and since pages
+ * are locked in the order of their kinds, nobody waits for anybody who waits for him.
+ *
  * A page's tail is checked when it enters the memory, not at each pin.  Locks: a pin is enough for reading, but during
  * recovery, when replay may have marked a buffer valid before its page image is there, the share lock is taken too.
  */
@@ -32,6 +37,7 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->optimistic = !reader->lock && !reader->local;
 	reader->strategy = NULL;
 	reader->npins = 0;
+	Assert(state->nhints > 0 && (state->nhints & (state->nhints - 1)) == 0);
 }
 
 void
@@ -54,10 +60,13 @@ page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 {
 	PageTail *tail = page_tail(page);
 
+	if (kind == PAGE_ANY)
+		return;
 	if (PageIsNew(page))
 		page_corrupted(index, block, "the page is empty");
 	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID || tail->kind > PAGE_META ||
-		PageGetSpecialSize(page) != page_tail_size(tail->kind))
+		PageGetSpecialSize(page) != page_tail_size(tail->kind) ||
+		((PageHeader) page)->pd_upper != ((PageHeader) page)->pd_special)
 		page_corrupted(index, block, "it is not a page of this access method");
 	if (!kind_matches(tail->kind, kind))
 		page_corrupted(index, block, psprintf("expected a page of kind %d, not %d", kind, tail->kind));
@@ -66,10 +75,15 @@ page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 uint32
 page_used(PageReader *reader, BlockNumber block, Page page)
 {
+	const PageLayout *layout = &reader->state->layout;
 	PageTail *tail = page_tail(page);
 
-	if (tail->used > reader->state->layout.slots_per_page || tail->nfree > tail->used)
+	Assert(tail->kind < PAGE_NODE_KINDS);
+	if (tail->used > layout->slots_per_page || tail->nfree > tail->used)
 		page_corrupted(reader->index, block, "more slots in use than fit");
+	/* or a full-page image would leave slots out */
+	if (tail->used > 0 && ((PageHeader) page)->pd_lower != layout->slot_start + tail->used * layout->slot_size)
+		page_corrupted(reader->index, block, "the page's header contradicts its number of slots");
 	return tail->used;
 }
 
@@ -86,6 +100,7 @@ reader_check_block(PageReader *reader, BlockNumber block)
 	}
 }
 
+/* Looks the block up in the buffer mapping table and remembers where it is; raises its usage count. */
 static Buffer
 reader_pin_slowly(PageReader *reader, BlockNumber block, PageKind kind)
 {
@@ -118,18 +133,26 @@ reader_pin(PageReader *reader, BlockNumber block, PageKind kind)
 		if (hint->block == block && kind_matches(hint->kind, kind) &&
 			ReadRecentBuffer(reader->state->locator, MAIN_FORKNUM, block, buffer))
 		{
+			Assert(block < reader->state->nblocks);
 			if (reader->lock)
 				LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			Assert(kind_matches(page_tail(BufferGetPage(buffer))->kind, kind));
 			return buffer;
 		}
 	}
 	return reader_pin_slowly(reader, block, kind);
 }
 
-void
-reader_pin_counts(PageReader *reader)
+Buffer
+reader_pin_any(PageReader *reader, BlockNumber block, BufferAccessStrategy strategy)
 {
-	reader->npins = PINS_PER_READBUFFER - 1;
+	Buffer buffer;
+
+	reader_check_block(reader, block);
+	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	if (reader->lock)
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	return buffer;
 }
 
 void
@@ -141,15 +164,91 @@ reader_unpin(PageReader *reader, Buffer buffer)
 		ReleaseBuffer(buffer);
 }
 
+void
+reader_pin_counts(PageReader *reader)
+{
+	reader->npins = PINS_PER_READBUFFER - 1;
+}
+
+/*
+ * Locks a pinned buffer, unless this backend has it locked already: then an address has led back to a page that is being
+ * changed, and the wait would have no end.
+ */
+static void
+lock_buffer(Relation index, Buffer buffer, int mode)
+{
+	if (!BufferIsLocal(buffer) && LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1))))
+		page_corrupted(index, BufferGetBlockNumber(buffer), "an address leads to the page that it is on");
+	LockBuffer(buffer, mode);
+}
+
+/*
+ * Locks a pinned buffer having made sure of its kind.  A page's kind is there before anybody learns the page's address, and
+ * never changes; only replay may be about to write it.
+ */
+static void
+lock_kind(Relation index, Buffer buffer, PageKind kind, int mode)
+{
+	bool recovery = RecoveryInProgress();
+
+	if (!recovery)
+		page_check(index, BufferGetBlockNumber(buffer), BufferGetPage(buffer), kind);
+	lock_buffer(index, buffer, mode);
+	if (recovery)
+		page_check(index, BufferGetBlockNumber(buffer), BufferGetPage(buffer), kind);
+}
+
 Buffer
 reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
 {
 	Buffer buffer;
 
+	Assert(mode == BUFFER_LOCK_SHARE || mode == BUFFER_LOCK_EXCLUSIVE);
+	Assert(mode == BUFFER_LOCK_SHARE || !reader->lock);
+	if (reader->strategy == NULL && !reader->lock)
+	{
+		buffer = reader_pin(reader, block, kind);
+		lock_buffer(reader->index, buffer, mode);
+		return buffer;
+	}
 	reader_check_block(reader, block);
 	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
-	LockBuffer(buffer, mode);
-	page_check(reader->index, block, BufferGetPage(buffer), kind);
+	lock_kind(reader->index, buffer, kind, mode);
+	return buffer;
+}
+
+Buffer
+reader_lock_any(PageReader *reader, BlockNumber block, int mode)
+{
+	Buffer buffer;
+
+	reader_check_block(reader, block);
+	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
+	lock_kind(reader->index, buffer, PAGE_ANY, mode);
+	return buffer;
+}
+
+Buffer
+page_lock(Relation index, BlockNumber block, PageKind kind, int mode)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+	Buffer buffer;
+
+	if (block >= nblocks)
+		page_corrupted(index, block, psprintf("the block is referred to, but the file has only %u", nblocks));
+	buffer = ReadBuffer(index, block);
+	lock_kind(index, buffer, kind, mode);
+	return buffer;
+}
+
+Buffer
+page_append(Relation index, ForkNumber fork)
+{
+	/* without the extension lock, as the caller sees to it that nobody else extends: see src/page/README */
+	Buffer buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	Assert(PageIsNew(BufferGetPage(buffer)));
 	return buffer;
 }
 

@@ -28,9 +28,7 @@ first_list_add(PageReader *reader, NodeId owner, NodeId list, ItemPointer tid, b
 
 	if (list == NODE_NONE)
 		return false;
-	buffer = ReadBuffer(reader->index, node_block(layout, list));
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page_check(reader->index, node_block(layout, list), BufferGetPage(buffer), PAGE_DUPLICATE);
+	buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	slot = (DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, list));
 	if (slot->state == SLOT_LIVE && slot->owner == owner && slot->count < layout->duplicates_per_slot)
 	{
@@ -76,12 +74,12 @@ static void
 change_new_list(PageReader *reader, NodeId list, NodeId next, bool discard, bool wal)
 {
 	const PageLayout *layout = &reader->state->layout;
-	Buffer buffer = ReadBuffer(reader->index, node_block(layout, list));
+	Buffer buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	Page page = BufferGetPage(buffer);
 	DuplicateSlot *slot = (DuplicateSlot *) page_slot(layout, page, node_slot(layout, list));
 	PageEdit edit;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	Assert(slot->state == SLOT_LIVE && slot->count == 1);
 	edit_init(&edit, reader->index, wal);
 	edit_page(&edit, buffer);
 	edit_set(&edit, 0, &slot->next, next);
@@ -110,11 +108,10 @@ static int
 try_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, NodeId list, NodeId *first, bool wal)
 {
 	const PageLayout *layout = &reader->state->layout;
-	Buffer buffer = ReadBuffer(reader->index, node_block(layout, element));
+	Buffer buffer = reader_lock_page(reader, node_block(layout, element), PAGE_ELEMENT, BUFFER_LOCK_EXCLUSIVE);
 	Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, element));
 	int result = 0;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (slot->generation != generation || !slot_is_live(slot))
 		result = -1;
 	else if (list == NODE_NONE)
@@ -156,14 +153,14 @@ duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer t
 }
 
 /*
- * A list belongs to another element than the one it was reached from.  While a transaction runs that may be on its way
- * to a list, the list is not reused; only replay does not wait for the transactions of a standby.
+ * A list is not what it was reached as.  While a transaction runs that may be on its way to a list, the list is not reused;
+ * only replay does not wait for the transactions of a standby.
  */
 static void
-list_reused(PageReader *reader, BlockNumber block)
+list_is_not(PageReader *reader, BlockNumber block, const char *what)
 {
 	if (!RecoveryInProgress())
-		page_corrupted(reader->index, block, "a list of duplicates belongs to another element");
+		page_corrupted(reader->index, block, what);
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
 			 errdetail("Rows of index \"%s\" that the query was reading have been replaced.",
@@ -171,11 +168,25 @@ list_reused(PageReader *reader, BlockNumber block)
 }
 
 void
+chain_guard(ChainGuard *guard, PageReader *reader, NodeId list)
+{
+	if (list != NODE_NONE && list == guard->remembered)
+		list_is_not(reader, node_block(&reader->state->layout, list), "a list of duplicates has no end");
+	if (guard->steps++ == guard->most)
+	{
+		guard->remembered = list;
+		guard->steps = 0;
+		guard->most = 2 * guard->most + 1;
+	}
+}
+
+void
 duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemPointer tid, void *arg), void *arg)
 {
 	const PageLayout *layout = &reader->state->layout;
+	ChainGuard guard = {NODE_NONE};
 
-	for (uint64 n = 0; list != NODE_NONE; n++)
+	while (list != NODE_NONE)
 	{
 		BlockNumber block = node_block(layout, list);
 		Buffer buffer = reader_pin(reader, block, PAGE_DUPLICATE);
@@ -183,11 +194,11 @@ duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemP
 
 		if (!reader->lock)
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		/* pinning has made sure that all blocks met so far are below nblocks */
-		if (slot->count > layout->duplicates_per_slot || n > (uint64) reader->state->nblocks * layout->slots_per_page)
-			page_corrupted(reader->index, block, "a list of duplicates has no end");
+		chain_guard(&guard, reader, list);
+		if (slot->count > layout->duplicates_per_slot)
+			page_corrupted(reader->index, block, "a list of duplicates is too long");
 		if (slot->owner != owner || (slot->state != SLOT_LIVE && slot->state != SLOT_FREE))
-			list_reused(reader, block);
+			list_is_not(reader, block, "a list of duplicates belongs to another element");
 		list = slot->next;
 		if (slot->state == SLOT_LIVE)
 			for (int i = 0; i < slot->count; i++)

@@ -15,12 +15,23 @@
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "page/page.h"
+#include "storage/buf_internals.h"
 
 #define FIRST_DELTA_SIZE 256
 /* offset and length, each a uint16, as generic WAL has them */
 #define FRAGMENT_HEADER (2 * sizeof(OffsetNumber))
 
 StaticAssertDecl(EDIT_MAX_PAGES <= MAX_GENERIC_XLOG_PAGES, "generic WAL replays so many pages at most");
+
+#ifdef USE_ASSERT_CHECKING
+/* Does this backend hold the exclusive lock of a page, as far as it needs one? */
+static bool
+page_is_mine(Buffer buffer)
+{
+	return BufferIsLocal(buffer) ||
+		   LWLockHeldByMeInMode(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)), LW_EXCLUSIVE);
+}
+#endif
 
 void
 edit_init(PageEdit *edit, Relation index, bool wal)
@@ -35,6 +46,11 @@ edit_page(PageEdit *edit, Buffer buffer)
 {
 	if (edit->npages == EDIT_MAX_PAGES)
 		elog(ERROR, "too many pages in one edit");
+	/* a WAL record names each page once */
+	for (int i = 0; i < edit->npages; i++)
+		if (edit->pages[i].buffer == buffer)
+			page_corrupted(edit->index, BufferGetBlockNumber(buffer), "an address leads to the page that it is on");
+	Assert(page_is_mine(buffer));
 	edit->pages[edit->npages].buffer = buffer;
 	edit->pages[edit->npages].fresh = false;
 	edit->pages[edit->npages].ndelta = 0;
@@ -47,6 +63,7 @@ edit_fresh_page(PageEdit *edit, Buffer buffer, PageKind kind)
 	int n = edit_page(edit, buffer);
 
 	/* the caller alone knows this page: it can be initialised at once */
+	Assert(PageIsNew(BufferGetPage(buffer)));
 	page_init(BufferGetPage(buffer), kind);
 	edit->pages[n].fresh = true;
 	return n;
@@ -111,6 +128,7 @@ apply_delta(Page page, const char *delta, int size)
 
 		memcpy(head, delta, FRAGMENT_HEADER);
 		delta += FRAGMENT_HEADER;
+		Assert(head[0] + head[1] <= BLCKSZ && delta + head[1] <= end);
 		apply_fragment((char *) page + head[0], delta, head[1]);
 		/* readers without a lock see the fragments in the order in which they were added */
 		pg_write_barrier();
@@ -121,9 +139,13 @@ apply_delta(Page page, const char *delta, int size)
 void
 edit_commit(PageEdit *edit)
 {
+	Assert(edit->npages > 0);
 	START_CRIT_SECTION();
+	/* a fresh page is seen initialised by whoever sees its address */
+	pg_write_barrier();
 	for (int i = 0; i < edit->npages; i++)
 	{
+		Assert(page_is_mine(edit->pages[i].buffer));
 		apply_delta(BufferGetPage(edit->pages[i].buffer), edit->pages[i].delta, edit->pages[i].ndelta);
 		MarkBufferDirty(edit->pages[i].buffer);
 	}

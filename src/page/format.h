@@ -43,6 +43,7 @@ typedef enum PageKind
 	PAGE_PARAMS,    /* trained parameters of the codes */
 	PAGE_META,
 	PAGE_ANY_NODE, /* never on disk: to ask for an element or an upper page */
+	PAGE_ANY,      /* never on disk: for any page, even an empty one */
 } PageKind;
 
 #define PAGE_NODE_KINDS 3 /* the kinds with slots come first */

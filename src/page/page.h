@@ -112,7 +112,7 @@ extern void index_state_init(void);
 
 /*
  * Reads of an index's pages by one scan, insert or vacuum.  No pin outlives the call that took it, except through
- * reader_pin().
+ * reader_pin() and the functions that lock.
  */
 typedef struct PageReader
 {
@@ -121,16 +121,34 @@ typedef struct PageReader
 	bool lock;                     /* take the share lock too: during recovery */
 	bool local;                    /* a temporary table's buffers: no hints */
 	bool optimistic;               /* measure nodes without pins: see visit.c */
-	BufferAccessStrategy strategy; /* of reader_lock_page() */
+	BufferAccessStrategy strategy; /* of reader_lock_page() and reader_lock_any() */
 	uint32 npins;
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);
-/* Pins (and locks during recovery) a block of the given kind, having checked its tail once. */
+/*
+ * Pins (and share-locks during recovery) a block of the given kind.  The block's number may come from a page: what is
+ * beyond the file or of another kind is reported as damage.  The caller holds no lock during recovery.
+ */
 extern Buffer reader_pin(PageReader *reader, BlockNumber block, PageKind kind);
+/* The same of a block of whatever kind, which may be empty, by a strategy: for who reads all blocks. */
+extern Buffer reader_pin_any(PageReader *reader, BlockNumber block, BufferAccessStrategy strategy);
 extern void reader_unpin(PageReader *reader, Buffer buffer);
-/* Reads a block by the reader's strategy, locks it and checks that it is of the given kind. */
+/*
+ * Pins a block of the given kind by the reader's strategy and locks it.  The block's number may come from a page: what is
+ * beyond the file, of another kind or locked by this backend already is reported as damage, before it is waited for.
+ */
 extern Buffer reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode);
+/* The same of a block of whatever kind, which may be empty: the caller looks at PageIsNew() and page_check(). */
+extern Buffer reader_lock_any(PageReader *reader, BlockNumber block, int mode);
+/* reader_lock_page() for who has no reader; the file's size is looked up. */
+extern Buffer page_lock(Relation index, BlockNumber block, PageKind kind, int mode);
+/*
+ * Appends a block to a fork; returns its buffer, locked exclusively, with an empty page that is to be initialised.  Takes no
+ * lock that outlives an error until the end of the transaction.  Nobody else may be appending: the caller holds the meta
+ * page's exclusive lock, or a build's alloc_lock, or nobody else knows of the fork.
+ */
+extern Buffer page_append(Relation index, ForkNumber fork);
 /* Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size) of the page. */
 extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
 extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);
@@ -149,7 +167,7 @@ reader_hint(PageReader *reader, BlockNumber block)
 pg_noreturn extern void page_corrupted(Relation index, BlockNumber block, const char *what);
 /* Checks that a page read from disk is one of ours and of that kind; raises an error if not. */
 extern void page_check(Relation index, BlockNumber block, Page page, PageKind kind);
-/* Slots of a node page that have ever been used; raises an error if the page's tail says nonsense. */
+/* Slots of a node page that have ever been used; raises an error if the page's tail or header says nonsense. */
 extern uint32 page_used(PageReader *reader, BlockNumber block, Page page);
 
 /* edit.c */
@@ -226,12 +244,6 @@ extern void alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind
  */
 extern int alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTransactionId free_xid,
 							bool (*test)(NodeId node, const Slot *slot, void *arg), void *arg);
-
-/* Reserves the vector space of one element page's slots: where slot 0's vector starts.  Meta page locked and in the edit. */
-extern void alloc_vector_run(PageReader *reader, PageEdit *edit, int meta_page, MetaPage *meta, BlockNumber *block,
-							 uint32 *offset);
-/* Extends the index by n blocks under the extension lock, initialised as `kind` and logged; returns the first. */
-extern BlockNumber alloc_extend(Relation index, int n, PageKind kind, bool wal);
 
 /* vectors.c */
 
@@ -345,6 +357,20 @@ extern bool duplicates_add(PageReader *reader, NodeId element, int generation, I
 /* Calls add() for the heap TIDs of an element's lists from `list` on. */
 extern void duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemPointer tid, void *arg),
 							void *arg);
+
+/*
+ * Notices when a chain of lists leads into itself: it remembers one list, and a later one each time as many steps as before
+ * have been made (Brent, "An improved Monte Carlo factorization algorithm", 1980).
+ */
+typedef struct ChainGuard
+{
+	NodeId remembered;
+	uint64 steps; /* since it was */
+	uint64 most;
+} ChainGuard;
+
+/* The chain goes on with `list`: raises an error if that was there before.  `guard` is zero at the start of a chain. */
+extern void chain_guard(ChainGuard *guard, PageReader *reader, NodeId list);
 
 /* prune.c */
 

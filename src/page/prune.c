@@ -139,6 +139,7 @@ static SlotState
 settle_front(PageReader *reader, NodeId element, NodeId *first)
 {
 	const PageLayout *layout = &reader->state->layout;
+	ChainGuard guard = {NODE_NONE};
 	SlotState state;
 	bool again;
 
@@ -153,6 +154,7 @@ settle_front(PageReader *reader, NodeId element, NodeId *first)
 		edit_page(&edit, buffer);
 		*first = slot_is_live(slot) ? slot->next : NODE_NONE;
 		state = slot->state;
+		chain_guard(&guard, reader, *first);
 		again = *first != NODE_NONE && list_is_empty(reader, element, *first, &next);
 		if (again)
 			edit_set(&edit, 0, &slot->next, next);
@@ -176,7 +178,7 @@ duplicates_settle(PageReader *reader, NodeId element)
 	NodeId list;
 	NodeId next;
 	SlotState state = settle_front(reader, element, &list);
-	uint64 n = 0;
+	ChainGuard guard = {NODE_NONE};
 
 	/* Behind the first list nobody but vacuum changes anything. */
 	if (list != NODE_NONE)
@@ -185,13 +187,12 @@ duplicates_settle(PageReader *reader, NodeId element)
 	{
 		NodeId after;
 
+		chain_guard(&guard, reader, next);
 		if (list_is_empty(reader, element, next, &after))
 			list_set_next(reader, list, after);
 		else
 			list = next;
 		next = after;
-		if (++n > (uint64) reader->state->nblocks * reader->state->layout.slots_per_page)
-			page_corrupted(reader->index, node_block(&reader->state->layout, list), "a list of duplicates has no end");
 		CHECK_FOR_INTERRUPTS();
 	}
 	return state == SLOT_DEAD;

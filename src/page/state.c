@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "page/page.h"
 #include "port/pg_bitutils.h"
-#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -71,8 +70,7 @@ read_meta(Relation index, MetaPage *meta)
 
 	if (RelationGetNumberOfBlocks(index) == 0)
 		page_corrupted(index, HNSWC_META_BLOCK, "the file is empty");
-	buffer = ReadBuffer(index, HNSWC_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_ANY, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
 	memcpy(meta, page_meta(page), sizeof(*meta));
 	if (!PageIsNew(page) && meta->magic == PGVECTOR_MAGIC)
@@ -99,13 +97,8 @@ read_params(Relation index, IndexState *state, BlockNumber block, uint32 size)
 	while (size > 0)
 	{
 		uint32 part = Min(size, PAGE_STREAM_SIZE);
-		Buffer buffer;
+		Buffer buffer = page_lock(index, block, PAGE_PARAMS, BUFFER_LOCK_SHARE);
 
-		if (block >= RelationGetNumberOfBlocks(index))
-			page_corrupted(index, block, "the pages of parameters are missing");
-		buffer = ReadBuffer(index, block);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		page_check(index, block, BufferGetPage(buffer), PAGE_PARAMS);
 		memcpy(to, (char *) BufferGetPage(buffer) + PAGE_STREAM_START, part);
 		UnlockReleaseBuffer(buffer);
 		to += part;
@@ -306,12 +299,8 @@ index_state_init(void)
 static Buffer
 new_page(Relation index, ForkNumber fork, PageKind kind)
 {
-	Buffer buffer;
+	Buffer buffer = page_append(index, fork);
 
-	LockRelationForExtension(index, ExclusiveLock);
-	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
-	UnlockRelationForExtension(index, ExclusiveLock);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page_init(BufferGetPage(buffer), kind);
 	return buffer;
 }
@@ -366,10 +355,9 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 void
 index_set_statistics(Relation index, const GraphReach *reach, double tuples)
 {
-	Buffer buffer = ReadBuffer(index, HNSWC_META_BLOCK);
+	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	MetaPage *meta = page_meta(BufferGetPage(buffer));
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (meta->tuples != tuples || memcmp(&meta->reach, reach, sizeof(*reach)) != 0)
 	{
 		PageEdit edit;
@@ -391,9 +379,8 @@ index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 	Buffer buffer;
 	MetaPage *meta;
 
-	buffer = ReadBuffer(index, HNSWC_META_BLOCK);
+	buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = page_meta(BufferGetPage(buffer));
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (meta->flags & flag)
 	{
 		PageEdit edit;

@@ -173,11 +173,10 @@ static bool
 page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 {
 	PageStore *pages = page_store(store);
-	Buffer buffer = ReadBuffer(pages->reader.index, HNSWC_META_BLOCK);
+	Buffer buffer = reader_lock_page(&pages->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	MetaPage *meta = page_meta(BufferGetPage(buffer));
 	bool set;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	set = meta->entry == expected;
 	if (set)
 	{

@@ -30,6 +30,7 @@ first_part(const PageReader *reader, BlockNumber block, uint32 offset)
 {
 	uint32 left = reader->state->layout.vector_size;
 
+	Assert(left > 0 && offset < PAGE_STREAM_SIZE);
 	return (VectorPart){block, offset, Min(left, PAGE_STREAM_SIZE - offset), left};
 }
 
@@ -58,13 +59,12 @@ vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *d
 
 	for (VectorPart part = first_part(reader, block, offset); part.size > 0; next_part(&part))
 	{
-		Buffer buffer = ReadBuffer(reader->index, part.block);
+		Buffer buffer = reader_lock_page(reader, part.block, PAGE_VECTOR, BUFFER_LOCK_EXCLUSIVE);
 		Page page = BufferGetPage(buffer);
 		uint32 end = PAGE_STREAM_START + part.offset + part.size;
 		PageEdit edit;
 
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		page_check(reader->index, part.block, page, PAGE_VECTOR);
+		Assert(end <= PAGE_STREAM_START + PAGE_STREAM_SIZE);
 		edit_init(&edit, reader->index, wal);
 		edit_page(&edit, buffer);
 		edit_write(&edit, 0, (char *) page + PAGE_STREAM_START + part.offset, from, part.size);
