@@ -38,6 +38,36 @@ typedef RelFileNode RelLocator;
 	 (tag)->forkNum == MAIN_FORKNUM)
 #endif
 
+/*
+ * Counts n pages of a relation that were found in shared buffers, where PostgreSQL has not done it: for the relation and, from
+ * 16 on, in pg_stat_io.  pgBufferUsage is apart.
+ */
+#include "pgstat.h"
+#if PG_VERSION_NUM >= 180000
+#define PGSTAT_COUNT_IO_HITS(n) pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n), 0)
+#elif PG_VERSION_NUM >= 160000
+#define PGSTAT_COUNT_IO_HITS(n) pgstat_count_io_op_n(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n))
+#else
+#define PGSTAT_COUNT_IO_HITS(n) ((void) 0)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define PGSTAT_FETCHED(rel) ((rel)->pgstat_info->counts.blocks_fetched)
+#define PGSTAT_HIT(rel) ((rel)->pgstat_info->counts.blocks_hit)
+#else
+#define PGSTAT_FETCHED(rel) ((rel)->pgstat_info->t_counts.t_blocks_fetched)
+#define PGSTAT_HIT(rel) ((rel)->pgstat_info->t_counts.t_blocks_hit)
+#endif
+#define PGSTAT_COUNT_BUFFER_HITS(rel, n)       \
+	do                                         \
+	{                                          \
+		if (pgstat_should_count_relation(rel)) \
+		{                                      \
+			PGSTAT_FETCHED(rel) += (n);        \
+			PGSTAT_HIT(rel) += (n);            \
+		}                                      \
+		PGSTAT_COUNT_IO_HITS(n);               \
+	} while (0)
+
 /* vacuum_delay_point() got an argument in 18. */
 #if PG_VERSION_NUM >= 180000
 #define VACUUM_DELAY_POINT() vacuum_delay_point(false)

@@ -18,13 +18,11 @@
 #include "access/heapam.h"
 #include "am/scan.h"
 #include "graph/memory.h"
+#include "page/glance.h"
 #include "port/pg_bitutils.h"
-#include "storage/buf_internals.h"
 
 #define MIN_HINTS 1024
 #define MAX_HINTS 131072
-/* Of so many rows one is fetched in the ordinary way, which raises its page's usage count. */
-#define ROWS_PER_READBUFFER 64
 
 void
 rows_begin(HnswScan *so)
@@ -33,8 +31,8 @@ rows_begin(HnswScan *so)
 	RowHints *rows = &so->rows;
 
 	rows->fetch = NULL;
-	if (heap == NULL || so->scan->xs_heapfetch == NULL || heap->rd_tableam != GetHeapamTableAmRoutine() ||
-		RelationUsesLocalBuffers(heap))
+	rows->is_heap = heap != NULL && heap->rd_tableam == GetHeapamTableAmRoutine();
+	if (!rows->is_heap || so->scan->xs_heapfetch == NULL || RelationUsesLocalBuffers(heap))
 		return;
 	rows->fetch = (IndexFetchHeapData *) so->scan->xs_heapfetch;
 	if (rows->hints == NULL)
@@ -44,6 +42,23 @@ rows_begin(HnswScan *so)
 		rows->hints = MemoryContextAllocZero(so->cxt, nhints * sizeof(RowHint));
 		rows->mask = nhints - 1;
 	}
+}
+
+void
+rows_check(HnswScan *so, ItemPointer tid)
+{
+	RowHints *rows = &so->rows;
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (likely(block < rows->nblocks) || !rows->is_heap)
+		return;
+	rows->nblocks = RelationGetNumberOfBlocks(so->scan->heapRelation);
+	if (block >= rows->nblocks)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("index \"%s\" is damaged: it refers to block %u of table \"%s\", which has only %u",
+							   RelationGetRelationName(so->scan->indexRelation), block,
+							   RelationGetRelationName(so->scan->heapRelation), rows->nblocks),
+						errhint("REINDEX the index.")));
 }
 
 static inline RowHint *
@@ -115,15 +130,19 @@ rows_hand_over(HnswScan *so, ItemPointer tid)
 	RowHint *hint;
 	Buffer last;
 
+	rows_check(so, tid);
 	if (rows->fetch == NULL)
 		return;
 	last = rows->fetch->xs_cbuf;
 	if (BufferIsValid(last) && BufferGetBlockNumber(last) == block)
 		return;
 	hint = row_hint(rows, tid);
-	if (!hint_is_for(hint, tid) || ++rows->nreturned % ROWS_PER_READBUFFER == 0 ||
+	/* the ordinary way raises the page's usage count, if the clock sweep has lowered it */
+	if (!hint_is_for(hint, tid) || buffer_is_cooling(hint->buffer) ||
 		!ReadRecentBuffer(RELATION_LOCATOR(heap), MAIN_FORKNUM, block, hint->buffer))
 		*hint = (RowHint){block, ReadBuffer(heap, block)};
+	else
+		PGSTAT_COUNT_BUFFER_HITS(heap, 1);
 	if (BufferIsValid(last))
 		ReleaseBuffer(last);
 	rows->fetch->xs_cbuf = hint->buffer;

@@ -60,7 +60,8 @@ typedef struct RowHints
 	struct IndexFetchHeapData *fetch; /* the executor's, to hand pages over to; NULL where that is not done */
 	RowHint *hints;                   /* by block; kept from scan to scan */
 	uint32 mask;
-	uint32 nreturned;
+	bool is_heap;        /* the table's blocks are a file's */
+	BlockNumber nblocks; /* the table had at least so many */
 } RowHints;
 
 typedef struct HnswScan
@@ -134,6 +135,8 @@ extern double scan_cutoff_dist(HnswScan *so);
 
 /* To be called when a scan starts. */
 extern void rows_begin(HnswScan *so);
+/* Makes sure that a row of the index is within the table: an error if not. */
+extern void rows_check(HnswScan *so, ItemPointer tid);
 /* A row may be returned soon: starts fetching its page, and when that is under way its tuple. */
 extern void rows_expect(HnswScan *so, ItemPointer tid);
 extern void rows_expect_tuple(HnswScan *so, ItemPointer tid);

@@ -6,8 +6,10 @@
  * checks and pins it.  A memory that is wrong costs one ReadBuffer().  Before the pins of a batch are taken, descriptors
  * and page bytes are prefetched into the CPU's cache.
  *
- * ReadRecentBuffer() does not raise a buffer's usage count.  So that the pages used most do not look unused to the clock
- * sweep, every 256th pin goes through ReadBuffer().
+ * Neither ReadRecentBuffer() nor a reading without a pin (glance.h) raises a buffer's usage count, by which the clock sweep
+ * chooses what leaves shared buffers.  So a page whose count the sweep has lowered goes through ReadBuffer(), which raises
+ * it by one: a page used often stays as long as if every use were a ReadBuffer(), and where nothing is swept that costs
+ * nothing.
  *
  * This is the only file of src/page, src/build and src/am that calls ReadBuffer(), but for the heap's pages (rows.c).  A
  * block's number may come from a damaged page.  Before a block is read it is compared with the file's end, and before it
@@ -21,11 +23,9 @@
 
 #include "access/xlog.h"
 #include "graph/memory.h"
+#include "page/glance.h"
 #include "page/page.h"
-#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
-
-#define PINS_PER_READBUFFER 256
 
 void
 reader_init(PageReader *reader, Relation index, IndexState *state)
@@ -36,7 +36,6 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->local = RelationUsesLocalBuffers(index);
 	reader->optimistic = !reader->lock && !reader->local;
 	reader->strategy = NULL;
-	reader->npins = 0;
 	Assert(state->nhints > 0 && (state->nhints & (state->nhints - 1)) == 0);
 }
 
@@ -125,14 +124,15 @@ reader_pin_slowly(PageReader *reader, BlockNumber block, PageKind kind)
 Buffer
 reader_pin(PageReader *reader, BlockNumber block, PageKind kind)
 {
-	if (!reader->local && ++reader->npins % PINS_PER_READBUFFER != 0)
+	if (!reader->local)
 	{
 		BlockHint *hint = reader_hint(reader, block);
 		Buffer buffer = hint->buffer;
 
-		if (hint->block == block && kind_matches(hint->kind, kind) &&
+		if (hint->block == block && kind_matches(hint->kind, kind) && !buffer_is_cooling(buffer) &&
 			ReadRecentBuffer(reader->state->locator, MAIN_FORKNUM, block, buffer))
 		{
+			PGSTAT_COUNT_BUFFER_HITS(reader->index, 1);
 			Assert(block < reader->state->nblocks);
 			if (reader->lock)
 				LockBuffer(buffer, BUFFER_LOCK_SHARE);
@@ -165,9 +165,10 @@ reader_unpin(PageReader *reader, Buffer buffer)
 }
 
 void
-reader_pin_counts(PageReader *reader)
+reader_raise(PageReader *reader, BlockNumber block, PageKind kind)
 {
-	reader->npins = PINS_PER_READBUFFER - 1;
+	Assert(!reader->local && !reader->lock);
+	ReleaseBuffer(reader_pin_slowly(reader, block, kind));
 }
 
 /*

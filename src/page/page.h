@@ -64,8 +64,6 @@ typedef struct IndexState
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
-	uint32 nglances;         /* nodes measured without a pin since one was pinned */
-	uint32 glance_doublings; /* of how many of them go by before the next: see visit.c */
 	void *spare_scan; /* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
 } IndexState;
 
@@ -122,7 +120,6 @@ typedef struct PageReader
 	bool local;                    /* a temporary table's buffers: no hints */
 	bool optimistic;               /* measure nodes without pins: see visit.c */
 	BufferAccessStrategy strategy; /* of reader_lock_page() and reader_lock_any() */
-	uint32 npins;
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);
@@ -156,8 +153,8 @@ extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size of
 extern bool reader_is_cached(PageReader *reader, BlockNumber block);
 /* Has the operating system read n blocks that will be pinned soon, all at once.  Changes the array. */
 extern void reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n);
-/* Makes the next pin raise the page's usage count, which is what keeps a page in shared buffers. */
-extern void reader_pin_counts(PageReader *reader);
+/* Raises the usage count of a page of that kind that was read without a pin, which is what keeps it in shared buffers. */
+extern void reader_raise(PageReader *reader, BlockNumber block, PageKind kind);
 static inline BlockHint *
 reader_hint(PageReader *reader, BlockNumber block)
 {

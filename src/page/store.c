@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "executor/instrument.h"
 #include "page/glance.h"
 #include "page/page.h"
 #include "utils/memutils.h"
@@ -92,21 +91,19 @@ glance_neighbours(PageReader *reader, NodeId node, int layer, int generation, No
 	Page page;
 	BufferDesc *buffer = glance_find(reader, block, layer_kind(layer), &page);
 	Slot *slot;
+	uint32 state;
 	int n;
 
-	if (!glance_holds(reader, buffer, block))
+	if (!glance_begin(reader, buffer, block, &state))
 		return -1;
 	slot = page_slot(layout, page, node - block * layout->slots_per_page);
-	pg_read_barrier();
 	n = slot_neighbours(layout, slot, layer, generation, out);
-	pg_read_barrier();
-	if (!glance_holds(reader, buffer, block))
+	if (!glance_end(reader, buffer, block))
 		return -1;
 	pg_read_barrier();
 	if (memcmp(slot_links(layout, slot), out, n * sizeof(NodeId)) != 0)
 		return -1;
-	pg_read_barrier();
-	return glance_holds(reader, buffer, block) ? n : -1;
+	return glance_end(reader, buffer, block) ? n : -1;
 }
 
 static int
@@ -122,7 +119,7 @@ page_store_neighbours(GraphStore *store, NodeId node, int layer, int generation,
 		n = glance_neighbours(reader, node, layer, generation, out);
 	if (n >= 0)
 	{
-		pgBufferUsage.shared_blks_hit++;
+		glance_count(reader, 1);
 		return n;
 	}
 	buffer = pin_slot(reader, node, layer_kind(layer), &slot);

@@ -5,9 +5,8 @@
  * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure).
  *
  * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery
- * and in temporary tables nodes are pinned.
- *
- * Pages are kept in shared buffers by how often they are pinned, so a node is still pinned now and then.
+ * and in temporary tables nodes are pinned.  Pages whose usage count the clock sweep has lowered are pinned afterwards
+ * (reader_raise).
  *
  * Locks: none.
  */
@@ -15,19 +14,29 @@
 
 #include <math.h>
 
-#include "executor/instrument.h"
 #include "graph/memory.h"
 #include "page/glance.h"
 #include "page/page.h"
 
 /* Nodes measured in one call. */
 #define CHUNK 16
-/*
- * Of so many nodes measured without a pin, one is pinned when a page had to be looked for lately, for then others want the
- * buffers.  As long as all pages are where they were it is twice as many after each pin, up to this number of doublings.
- */
-#define GLANCES_PER_PIN 64
-#define MOST_DOUBLINGS 6
+
+/* Nodes that are measured together. */
+typedef struct Batch
+{
+	PageReader *reader;
+	const CodeQuery *query;
+	int layer;
+	bool bounds;
+	const NodeId *nodes;
+	const NodePlace *places;
+	Candidate *out;
+	/* of them, without pins: */
+	int missed[GRAPH_MAX_LINKS]; /* those that are not where they were */
+	int nmissed;
+	int cooling[GRAPH_MAX_LINKS]; /* those on pages that are to be raised */
+	int ncooling;
+} Batch;
 
 Buffer
 pin_slot(PageReader *reader, NodeId node, PageKind kind, Slot **slot)
@@ -56,12 +65,6 @@ place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 	}
 }
 
-static inline bool
-place_holds(const PageReader *reader, const NodePlace *place)
-{
-	return glance_holds(reader, place->buffer, place->block);
-}
-
 /* What is read of a slot beside its code; false if it is not on the layer. */
 static inline bool
 candidate_read(Candidate *candidate, const Slot *slot, int layer)
@@ -82,125 +85,114 @@ candidate_set(Candidate *candidate, NodeId node, float dist, float bound)
 }
 
 static void
-measure_pinned(PageReader *reader, const CodeQuery *query, int layer, NodeId node, bool bounds, Candidate *out)
+measure_pinned(Batch *batch, int i)
 {
+	PageReader *reader = batch->reader;
+	Candidate *out = &batch->out[i];
 	Slot *slot;
-	Buffer buffer = pin_slot(reader, node, layer_kind(layer), &slot);
+	Buffer buffer = pin_slot(reader, batch->nodes[i], layer_kind(batch->layer), &slot);
 
 	out->node = NODE_NONE;
-	if (candidate_read(out, slot, layer))
+	if (candidate_read(out, slot, batch->layer))
 	{
 		float bound = 0;
-		float dist = code_distance(query, slot_code(&reader->state->layout, slot), bounds ? &bound : NULL);
+		float dist =
+			code_distance(batch->query, slot_code(&reader->state->layout, slot), batch->bounds ? &bound : NULL);
 
-		candidate_set(out, node, dist, bound);
+		candidate_set(out, batch->nodes[i], dist, bound);
 	}
 	reader_unpin(reader, buffer);
 }
 
-/* Measures a chunk without pins; adds those for which that did not work to `missed`. */
+/* Measures [from, from + n) without pins; notes those for which that did not work, and those that are to be raised. */
 static void
-measure_chunk(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
-			  int n, bool bounds, Candidate *out, int base, int *missed, int *nmissed)
+measure_chunk(Batch *batch, int from, int n)
 {
-	const PageLayout *layout = &reader->state->layout;
+	PageReader *reader = batch->reader;
 	const void *codes[CHUNK];
 	float dist[CHUNK];
 	float bound[CHUNK] = {0};
 	int which[CHUNK];
+	bool cooling[CHUNK];
 	int ncodes = 0;
 
-	for (int i = 0; i < n; i++)
+	Assert(n <= CHUNK);
+	for (int i = from; i < from + n; i++)
 	{
-		out[i].node = NODE_NONE;
-		if (!place_holds(reader, &places[i]))
+		const NodePlace *place = &batch->places[i];
+		uint32 state;
+
+		batch->out[i].node = NODE_NONE;
+		if (!glance_begin(reader, place->buffer, place->block, &state))
 		{
-			missed[(*nmissed)++] = base + i;
+			batch->missed[batch->nmissed++] = i;
 			continue;
 		}
-		pg_read_barrier();
-		if (candidate_read(&out[i], places[i].slot, layer))
+		if (candidate_read(&batch->out[i], place->slot, batch->layer))
 		{
-			codes[ncodes] = slot_code(layout, places[i].slot);
+			cooling[ncodes] = glance_is_cooling(state);
+			codes[ncodes] = slot_code(&reader->state->layout, place->slot);
 			which[ncodes++] = i;
 		}
 	}
-	code_distances(query, codes, ncodes, dist, bounds ? bound : NULL);
-	pg_read_barrier();
+	code_distances(batch->query, codes, ncodes, dist, batch->bounds ? bound : NULL);
 	for (int i = 0; i < ncodes; i++)
 	{
 		int at = which[i];
 
-		if (likely(place_holds(reader, &places[at])))
-			candidate_set(&out[at], nodes[at], dist[i], bound[i]);
-		else
-			missed[(*nmissed)++] = base + at;
+		if (unlikely(!glance_end(reader, batch->places[at].buffer, batch->places[at].block)))
+		{
+			batch->missed[batch->nmissed++] = at;
+			continue;
+		}
+		candidate_set(&batch->out[at], batch->nodes[at], dist[i], bound[i]);
+		if (unlikely(cooling[i]))
+			batch->cooling[batch->ncooling++] = at;
 	}
-}
-
-/* Counts nodes measured without a pin, or missed; is it time to pin one? */
-static inline bool
-glances_count(IndexState *state, int n, int nmissed)
-{
-	if (nmissed > 0)
-		state->glance_doublings = 0;
-	state->nglances += n;
-	if (state->nglances < (uint32) GLANCES_PER_PIN << state->glance_doublings)
-		return false;
-	state->nglances = 0;
-	state->glance_doublings = Min(state->glance_doublings + 1, MOST_DOUBLINGS);
-	return true;
 }
 
 /* Has what is not in shared buffers read at once. */
 static void
-missed_read_ahead(PageReader *reader, const NodePlace *places, const int *missed, int nmissed)
+missed_read_ahead(Batch *batch)
 {
 	BlockNumber blocks[GRAPH_MAX_LINKS];
 
-	for (int i = 0; i < nmissed; i++)
-		blocks[i] = places[missed[i]].block;
-	reader_read_ahead(reader, blocks, nmissed);
+	for (int i = 0; i < batch->nmissed; i++)
+		blocks[i] = batch->places[batch->missed[i]].block;
+	if (batch->nmissed > 1)
+		reader_read_ahead(batch->reader, blocks, batch->nmissed);
 }
 
 /* Measures a batch with a pin for each. */
 static void
-measure_with_pins(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
-				  int n, bool bounds, Candidate *out)
+measure_with_pins(Batch *batch, int n)
 {
-	int missed[GRAPH_MAX_LINKS];
-	int nmissed = 0;
+	for (int i = 0; i < n; i++)
+	{
+		const NodePlace *place = &batch->places[i];
+		uint32 state;
 
+		if (!batch->reader->local && !glance_begin(batch->reader, place->buffer, place->block, &state))
+			batch->missed[batch->nmissed++] = i;
+	}
+	missed_read_ahead(batch);
 	for (int i = 0; i < n; i++)
-		if (!reader->local && !place_holds(reader, &places[i]))
-			missed[nmissed++] = i;
-	if (nmissed > 1)
-		missed_read_ahead(reader, places, missed, nmissed);
-	for (int i = 0; i < n; i++)
-		measure_pinned(reader, query, layer, nodes[i], bounds, &out[i]);
+		measure_pinned(batch, i);
 }
 
-/* Measures a batch without pins, but for those that are not where they were and for one now and then. */
+/* Measures a batch without pins, but for those that are not where they were. */
 static void
-measure_without_pins(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
-					 const NodePlace *places, int n, bool bounds, Candidate *out)
+measure_without_pins(Batch *batch, int n)
 {
-	int missed[GRAPH_MAX_LINKS];
-	int nmissed = 0;
-
 	for (int from = 0; from < n; from += CHUNK)
-		measure_chunk(reader, query, layer, nodes + from, places + from, Min(CHUNK, n - from), bounds, out + from, from,
-					  missed, &nmissed);
-	pgBufferUsage.shared_blks_hit += n - nmissed;
-	if (glances_count(reader->state, n, nmissed))
-	{
-		reader_pin_counts(reader);
-		measure_pinned(reader, query, layer, nodes[0], bounds, &out[0]);
-	}
-	if (nmissed > 1)
-		missed_read_ahead(reader, places, missed, nmissed);
-	for (int i = 0; i < nmissed; i++)
-		measure_pinned(reader, query, layer, nodes[missed[i]], bounds, &out[missed[i]]);
+		measure_chunk(batch, from, Min(CHUNK, n - from));
+	/* what is read with a pin is counted there */
+	glance_count(batch->reader, n - batch->nmissed - batch->ncooling);
+	missed_read_ahead(batch);
+	for (int i = 0; i < batch->nmissed; i++)
+		measure_pinned(batch, batch->missed[i]);
+	for (int i = 0; i < batch->ncooling; i++)
+		reader_raise(batch->reader, batch->places[batch->cooling[i]].block, layer_kind(batch->layer));
 }
 
 void
@@ -221,12 +213,22 @@ int
 nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
 			  int n, bool bounds, Candidate *out)
 {
+	Batch batch;
 	int nfound = 0;
 
+	Assert(n <= GRAPH_MAX_LINKS && layer >= 0 && layer <= GRAPH_MAX_LAYER);
+	batch.reader = reader;
+	batch.query = query;
+	batch.layer = layer;
+	batch.bounds = bounds;
+	batch.nodes = nodes;
+	batch.places = places;
+	batch.out = out;
+	batch.nmissed = batch.ncooling = 0;
 	if (reader->optimistic)
-		measure_without_pins(reader, query, layer, nodes, places, n, bounds, out);
+		measure_without_pins(&batch, n);
 	else
-		measure_with_pins(reader, query, layer, nodes, places, n, bounds, out);
+		measure_with_pins(&batch, n);
 	for (int i = 0; i < n; i++)
 		nfound += out[i].node != NODE_NONE;
 	return nfound;
