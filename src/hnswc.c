@@ -110,5 +110,5 @@ _PG_init(void)
 	/* before what else begins with hnsw. is refused */
 	planner_init();
 	options_init(settings);
-	index_state_init();
+	index_state_init(options_shape_is_possible);
 }

@@ -77,6 +77,8 @@ extern int options_ef_construction(Relation index);
 extern int options_bits(Relation index, int dims, CodeMetric metric);
 /* The shape of a new index: options, opclass and the column's dimensions.  Raises the errors a user sees. */
 extern void options_shape(Relation index, IndexShape *shape);
+/* Are the type, metric and dimensions of a shape those of the index's column?  What options decide is not looked at. */
+extern bool options_shape_is_possible(Relation index, const IndexShape *shape);
 
 /* build.c */
 extern IndexBuildResult *hnswbuild(Relation heap, Relation index, IndexInfo *indexInfo);

@@ -255,17 +255,6 @@ element_check_class(Relation index)
 		raise_class(index, fault);
 }
 
-void
-element_check_state(Relation index, const ElementType *type, const IndexState *state)
-{
-	int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-
-	if (state->type != type->id || state->spec.metric != type->metric)
-		page_corrupted(index, HNSWC_META_BLOCK, "the index is of another operator class");
-	if (state->spec.dims != (type->sketch_dims > 0 ? type->sketch_dims : dims))
-		page_corrupted(index, HNSWC_META_BLOCK, "the index has other dimensions than its column");
-}
-
 /* Scales a vector to length 1; false if it has none. */
 static bool
 normalise(float *vector, int dims)

@@ -67,12 +67,6 @@ extern const ElementType *element_type(Relation index);
 extern void element_check_class(Relation index);
 
 /*
- * Errors out (XX002) unless an index's file is one of this operator class, for as many dimensions as the column has.
- * Asked before a value is read for the index: a file that was exchanged is not the value's fault.
- */
-extern void element_check_state(Relation index, const ElementType *type, const IndexState *state);
-
-/*
  * Makes a value ready for the engine: detoasts it, checks its dimensions (error if they are not `dims`), normalises it
  * for the cosine metric.  Returns false for what is not indexed: a zero vector under cosine.  `vector` has room for dims floats.
  */

@@ -110,7 +110,6 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	vector = palloc_on_line(state->spec.dims * sizeof(float));
-	element_check_state(index, type, state);
 	if (element_read(type, state->spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	else

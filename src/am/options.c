@@ -261,6 +261,28 @@ choose_bits(Relation index, CodeSpec *spec, int m)
 	spec->bits = fitting;
 }
 
+/* What follows from the index's column, whatever the options are. */
+static void
+column_shape(Relation index, const ElementType *type, IndexShape *shape)
+{
+	memset(shape, 0, sizeof(*shape));
+	shape->type = type->id;
+	shape->spec.metric = type->metric;
+	shape->spec.dims = column_dims(index, type);
+	if (type->sketch_dims > 0)
+		shape->spec.dims = type->sketch_dims;
+}
+
+bool
+options_shape_is_possible(Relation index, const IndexShape *shape)
+{
+	IndexShape column;
+
+	column_shape(index, element_type(index), &column);
+	return shape->type == column.type && shape->spec.metric == column.spec.metric &&
+		   shape->spec.dims == column.spec.dims;
+}
+
 void
 options_shape(Relation index, IndexShape *shape)
 {
@@ -268,14 +290,9 @@ options_shape(Relation index, IndexShape *shape)
 	const ElementType *type = element_type(index);
 
 	element_check_class(index);
-	memset(shape, 0, sizeof(*shape));
-	shape->type = type->id;
+	column_shape(index, type, shape);
 	shape->m = options_m(index);
 	shape->ef_construction = options_ef_construction(index);
-	shape->spec.metric = type->metric;
-	shape->spec.dims = column_dims(index, type);
-	if (type->sketch_dims > 0)
-		shape->spec.dims = type->sketch_dims;
 	if (shape->ef_construction < 2 * shape->m)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));

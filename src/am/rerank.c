@@ -87,6 +87,7 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 	bool isnull[INDEX_MAX_KEYS];
 	MemoryContext old;
 
+	rows_check(so, &tid);
 	do
 		found = table_index_fetch_tuple(table->fetch, &tid, so->scan->xs_snapshot, table->slot, &call_again, &all_dead);
 	while (!found && call_again);
@@ -136,7 +137,10 @@ measure_in_table(HnswScan *so, const Candidate *candidates, const ElementRef *re
 		so->table = table_begin(so);
 	for (int i = 0; i < n; i++)
 		if (refs[i].valid && ItemPointerIsValid(&refs[i].heap_tid))
+		{
+			rows_check(so, (ItemPointer) &refs[i].heap_tid);
 			PrefetchBuffer(so->table->heap, MAIN_FORKNUM, ItemPointerGetBlockNumber(&refs[i].heap_tid));
+		}
 	for (int i = 0; i < n; i++)
 	{
 		TableArg arg = {so, candidates[i].node};

@@ -344,7 +344,6 @@ scan_start(IndexScanDesc scan)
 		scan_free(so);
 		so = NULL;
 	}
-	element_check_state(scan->indexRelation, element_type(scan->indexRelation), state);
 	if (so == NULL)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;

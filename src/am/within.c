@@ -67,7 +67,6 @@ index_rows_within(Relation index, Datum query, double distance)
 	float *vector = palloc_on_line(state->spec.dims * sizeof(float));
 	double rows = 0;
 
-	element_check_state(index, type, state);
 	if (element_read_query(type, state->spec.dims, query, vector))
 		rows = count_within(page_store_open(index, state, true), type, state, vector, distance);
 	MemoryContextSwitchTo(old);

@@ -202,7 +202,11 @@ duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemP
 		list = slot->next;
 		if (slot->state == SLOT_LIVE)
 			for (int i = 0; i < slot->count; i++)
+			{
+				if (!ItemPointerIsValid(&slot->tids[i]))
+					page_corrupted(reader->index, block, "a list of duplicates has a row that cannot be");
 				add(&slot->tids[i], arg);
+			}
 		if (!reader->lock)
 			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		reader_unpin(reader, buffer);

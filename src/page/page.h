@@ -104,7 +104,8 @@ extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 extern void index_state_grow(IndexState *state, BlockNumber nblocks);
 /* Forgets what this backend knows of an index. */
 extern void index_state_forget(Relation index);
-extern void index_state_init(void);
+/* Once per backend.  `shape_is_possible`: can an index with that column have that type, metric and number of dimensions? */
+extern void index_state_init(bool (*shape_is_possible)(Relation index, const IndexShape *shape));
 
 /* buffers.c */
 

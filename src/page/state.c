@@ -38,6 +38,7 @@ static HTAB *states = NULL;
 /* States of indexes that were rebuilt in place: a cursor of this transaction may still be using them. */
 static IndexState *retired = NULL;
 static uint64 use_counter = 0;
+static bool (*shape_is_of)(Relation index, const IndexShape *shape);
 
 void
 index_shape_layout(const IndexShape *shape, PageLayout *layout)
@@ -177,6 +178,8 @@ read_state(Relation index)
 	state->rerank = shape.rerank;
 	state->m = shape.m;
 	state->ef_construction = shape.ef_construction;
+	if (!shape_is_of(index, &shape))
+		page_corrupted(index, HNSWC_META_BLOCK, "the meta page is that of an index of another type, operator class or dimensions");
 	index_shape_layout(&shape, &state->layout);
 	check_layout(index, &meta, &shape, &state->layout);
 	read_params(index, state, meta.params_block, meta.params_size);
@@ -285,10 +288,11 @@ drop_states(XactEvent event, void *arg)
 }
 
 void
-index_state_init(void)
+index_state_init(bool (*shape_is_possible)(Relation index, const IndexShape *shape))
 {
 	HASHCTL ctl = {0};
 
+	shape_is_of = shape_is_possible;
 	ctl.keysize = sizeof(RelLocator);
 	ctl.entrysize = sizeof(StateEntry);
 	states = hash_create("hnsw index states", KEPT_STATES, &ctl, HASH_ELEM | HASH_BLOBS);
