@@ -62,12 +62,14 @@ BEGIN
 END $$;
 };
 
-# A started cluster with the extension and the functions above.
+# A started cluster with the extension and the functions above.  Settings that begin with -- are arguments of initdb.
 sub hnsw_node
 {
 	my ($name, @settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(allows_streaming => 1);
+	my @extra = grep { /^--/ } @settings;
+	@settings = grep { !/^--/ } @settings;
+	$node->init(allows_streaming => 1, extra => \@extra);
 	# 16 and 17 sort for test_vector's array_agg: with enable_sort = off that looks dear enough to be compiled, at each call
 	$node->append_conf('postgresql.conf', join("\n", 'autovacuum = off', 'fsync = off', 'jit = off', @settings, ''));
 	$node->start;
