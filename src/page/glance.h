@@ -23,6 +23,7 @@ glance_find(PageReader *reader, BlockNumber block, PageKind kind, Page *page)
 
 	if (hint->block != block || hint->kind != kind)
 		return NULL;
+	Assert(BufferIsValid(hint->buffer));
 	*page = BufferGetPage(hint->buffer);
 	return GetBufferDescriptor(hint->buffer - 1);
 }
@@ -54,6 +55,7 @@ glance_begin(const PageReader *reader, BufferDesc *buffer, BlockNumber block, ui
 static inline bool
 glance_end(const PageReader *reader, BufferDesc *buffer, BlockNumber block)
 {
+	Assert(buffer != NULL);
 	pg_read_barrier();
 	return BUFFER_TAG_IS(&buffer->tag, &reader->state->locator, block);
 }
@@ -76,6 +78,7 @@ buffer_is_cooling(Buffer buffer)
 static inline void
 glance_count(const PageReader *reader, int n)
 {
+	Assert(n >= 0);
 	pgBufferUsage.shared_blks_hit += n;
 	PGSTAT_COUNT_BUFFER_HITS(reader->index, n);
 }

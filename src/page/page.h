@@ -31,9 +31,9 @@
 /* Where a block was last seen. */
 typedef struct BlockHint
 {
-	BlockNumber block; /* InvalidBlockNumber: empty */
-	Buffer buffer;
-	uint8 kind; /* PageKind, as checked */
+	BlockNumber block; /* empty: one that belongs to another place */
+	Buffer buffer;     /* empty: InvalidBuffer */
+	uint8 kind;        /* PageKind, as checked */
 } BlockHint;
 
 /*
@@ -147,6 +147,10 @@ extern Buffer page_lock(Relation index, BlockNumber block, PageKind kind, int mo
  * page's exclusive lock, or a build's alloc_lock, or nobody else knows of the fork.
  */
 extern Buffer page_append(Relation index, ForkNumber fork);
+#ifdef USE_ASSERT_CHECKING
+/* Does this backend hold a lock of any page in shared buffers?  It may not while it searches or measures, or asks for one. */
+extern bool page_lock_is_held(void);
+#endif
 /* Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size) of the page. */
 extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
 extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);

@@ -141,15 +141,17 @@ index_state_grow(IndexState *state, BlockNumber nblocks)
 	uint32 nold = state->nhints;
 	uint32 wanted = pg_nextpower2_32(Max(Min(nblocks, MAX_HINTS), MIN_HINTS));
 
+	Assert(nblocks >= state->nblocks); /* an index's file never shrinks */
 	state->nblocks = nblocks;
 	if (wanted <= nold)
 		return;
 	state->hints = MemoryContextAlloc(state->cxt, wanted * sizeof(BlockHint));
 	state->nhints = wanted;
+	/* an empty hint is of a block that is not looked for in its place: it answers to no number, be it the invalid one */
 	for (uint32 i = 0; i < wanted; i++)
-		state->hints[i] = (BlockHint){InvalidBlockNumber, InvalidBuffer, 0};
+		state->hints[i] = (BlockHint){i ^ 1, InvalidBuffer, 0};
 	for (uint32 i = 0; i < nold; i++)
-		if (old[i].block != InvalidBlockNumber)
+		if (old[i].buffer != InvalidBuffer)
 			state->hints[old[i].block & (wanted - 1)] = old[i];
 	if (old)
 		pfree(old);
@@ -183,6 +185,7 @@ read_state(Relation index)
 	index_shape_layout(&shape, &state->layout);
 	check_layout(index, &meta, &shape, &state->layout);
 	read_params(index, state, meta.params_block, meta.params_size);
+	Assert(meta.params_size == code_params_size(&shape.spec) && state->layout.slots_per_page > 0);
 	state->coder = make_coder(&shape.spec, state->params);
 	if (shape.spec.bits != CODE_BITS_EXACT)
 	{
@@ -191,6 +194,7 @@ read_state(Relation index)
 		state->vector_coder = make_coder(&vector_spec, state->params);
 	}
 	index_state_grow(state, RelationGetNumberOfBlocks(index));
+	Assert(state->nhints > 0 && (state->nhints & (state->nhints - 1)) == 0);
 	MemoryContextSwitchTo(old);
 	/* complete: from here on it belongs to the cache */
 	MemoryContextSetParent(cxt, CacheMemoryContext);
@@ -383,6 +387,7 @@ index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 	Buffer buffer;
 	MetaPage *meta;
 
+	Assert(flag == META_NO_NULL || flag == META_NO_ZERO);
 	buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = page_meta(BufferGetPage(buffer));
 	if (meta->flags & flag)
@@ -408,7 +413,9 @@ index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, con
 	Page page;
 
 	index_shape_layout(shape, &layout);
+	Assert(RelationGetNumberOfBlocksInFork(index, fork) == 0);
 	buffer = new_page(index, fork, PAGE_META);
+	Assert(BufferGetBlockNumber(buffer) == HNSWC_META_BLOCK);
 	page = BufferGetPage(buffer);
 	fill_meta(page_meta(page), shape, &layout);
 	((PageHeader) page)->pd_lower = PAGE_STREAM_START + sizeof(MetaPage);

@@ -321,6 +321,7 @@ expect('the free list leads into itself', $damaged,
 	sub { return word(unfilled($_[0], 0), tail_at(free_head($_[0]), 'next_page'), free_head($_[0])); },
 	'INSERT INTO TABLE SELECT i, test_vector(i, 24) FROM generate_series(5000, 5400) i;');
 expect('the vector stream ends before it begins', $damaged, sub { return word(unfilled($_[0], 0), meta_at('vector_end'), 1); });
+expect('vectors are on no block', $damaged, sub { return word($_[0], tail_at(block_of($_[0], 0), 'vector_block'), 0xFFFFFFFF); });
 expect('vectors are on their own elements', $damaged,
 	sub { my $block = block_of($_[0], 0); return word($_[0], tail_at($block, 'vector_block'), $block); });
 expect('duplicates are on the page of their element', $damaged,
