@@ -146,6 +146,7 @@ wait_for_workers(BuildShared *shared, ArenaShared *arena, int nprocesses)
 
 		SpinLockAcquire(&shared->mutex);
 		done = shared->ndone == nprocesses;
+		Assert(shared->ndone <= nprocesses);
 		SpinLockRelease(&shared->mutex);
 		if (done)
 			break;
@@ -159,6 +160,7 @@ wait_for_workers(BuildShared *shared, ArenaShared *arena, int nprocesses)
 static void
 log_share(Relation index, BuildShared *shared)
 {
+	Assert(shared->log_end != InvalidBlockNumber);
 	for (;;)
 	{
 		uint64 block = pg_atomic_fetch_add_u64(&shared->log_next, LOG_BLOCKS);
@@ -177,6 +179,7 @@ let_log(Relation index, BuildShared *shared)
 {
 	BlockNumber end = RelationNeedsWAL(index) ? RelationGetNumberOfBlocks(index) : 0;
 
+	Assert(shared->log_end == InvalidBlockNumber);
 	SpinLockAcquire(&shared->mutex);
 	shared->log_end = end;
 	SpinLockRelease(&shared->mutex);

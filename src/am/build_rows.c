@@ -148,6 +148,7 @@ flush_full_arena(BuildRows *rows)
 						 errhint("Increase maintenance_work_mem to speed up builds.")));
 		arena_flush(rows->arena);
 	}
+	Assert(shared->flushed);
 	LWLockRelease(&shared->flush_lock);
 }
 
@@ -156,6 +157,7 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 {
 	IndexState *state = rows->state;
 
+	Assert(rows->shared->flushed && !LWLockHeldByMe(&rows->shared->flush_lock));
 	if (rows->pages == NULL)
 	{
 		rows->pages = page_store_open(rows->index, state, false);
@@ -226,6 +228,7 @@ build_rows_scan(BuildRows *rows, TableScanDesc scan)
 void
 build_rows_finish(BuildRows *rows)
 {
+	Assert(!LWLockHeldByMe(&rows->shared->flush_lock));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITE);
 	if (!rows->shared->flushed)
 		arena_flush(rows->arena);

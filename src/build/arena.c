@@ -156,6 +156,7 @@ add_chunk(Arena *arena, bool force)
 {
 	ArenaShared *shared = arena->shared;
 
+	Assert(LWLockHeldByMeInMode(&shared->alloc_lock, LW_EXCLUSIVE) && shared->nchunks <= shared->max_chunks);
 	if (shared->memory_used + arena->chunk_size > shared->memory_limit ||
 		(arena->area && !shm_has_room(shared->memory_used / 2 + 2 * arena->chunk_size)))
 		shared->full = true;
@@ -230,6 +231,7 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 	ArenaShared *shared = arena->shared;
 	bool added = false;
 
+	Assert(!shared->flushed && !page_lock_is_held());
 	LWLockAcquire(&shared->alloc_lock, LW_EXCLUSIVE);
 	if ((force || !shared->full) && (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force)))
 	{
@@ -239,6 +241,7 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 		{
 			Page page = arena_page(arena, shared->npages);
 
+			Assert(arena->page_of_block[block] == ARENA_NO_PAGE);
 			page_init(page, kind);
 			if (kind == PAGE_ELEMENT && arena->layout->vector_size > 0)
 				reserve_run(arena, page_tail(page));
@@ -264,6 +267,7 @@ flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, Block
 	PageTail *tail = page_tail(page);
 	Buffer buffer;
 
+	Assert(tail->kind < PAGE_NODE_KINDS && tail->used <= arena->layout->slots_per_page && tail->nfree == 0);
 	if (tail->used < arena->layout->slots_per_page)
 	{
 		tail->next_page = heads[tail->kind];

@@ -137,6 +137,7 @@ arena_chunk(Arena *arena, uint32 chunk)
 {
 	char *address = arena->chunks[chunk];
 
+	Assert(chunk < arena->shared->nchunks);
 	return likely(address != NULL) ? address : arena_attach_chunk(arena, chunk);
 }
 
@@ -152,6 +153,7 @@ arena_slot(Arena *arena, NodeId node)
 {
 	BlockNumber block = node_block(arena->layout, node);
 
+	Assert(node != NODE_NONE && block < arena->shared->max_blocks && arena->page_of_block[block] != ARENA_NO_PAGE);
 	return page_slot(arena->layout, arena_page(arena, arena->page_of_block[block]),
 					 node - block * arena->layout->slots_per_page);
 }

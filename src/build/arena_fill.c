@@ -27,9 +27,11 @@ take_page(Arena *arena, uint32 cluster)
 	BlockNumber block = arena->open[cluster];
 	Page page;
 
+	Assert(LWLockHeldByMeInMode(&arena->shared->open_lock, LW_EXCLUSIVE) && cluster < arena->shared->nclusters);
 	if (block == InvalidBlockNumber)
 		return false;
 	page = arena_page(arena, arena->page_of_block[block]);
+	Assert(unused_slots(arena, page) > 0 && unused_slots(arena, page) <= arena->shared->open_slots);
 	arena->open[cluster] = page_tail(page)->next_page;
 	page_tail(page)->next_page = InvalidBlockNumber;
 	arena->shared->open_slots -= unused_slots(arena, page);
@@ -83,6 +85,7 @@ arena_reserve(Arena *arena, const CodeQuery *query)
 	uint32 cluster = cluster_find(arena->finder, query);
 	bool last;
 
+	Assert(LWLockHeldByMe(&arena->shared->flush_lock) && arena->fill[PAGE_ELEMENT] == NULL);
 	if (take_own(arena, cluster, &last))
 		return true;
 	arena->fill_cluster = cluster;
@@ -99,6 +102,7 @@ arena_release(Arena *arena)
 	ArenaShared *shared = arena->shared;
 	Page page = arena->fill[PAGE_ELEMENT];
 
+	Assert(page != NULL && page_tail(page)->next_page == InvalidBlockNumber);
 	if (unused_slots(arena, page) > 0)
 	{
 		LWLockAcquire(&shared->open_lock, LW_EXCLUSIVE);

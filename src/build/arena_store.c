@@ -114,6 +114,7 @@ take_slot(Arena *arena, PageKind kind, NodeId *node)
 	if (arena->fill[kind] == NULL || page_tail(arena->fill[kind])->used == arena->layout->slots_per_page)
 		arena_add_page(arena, kind, true);
 	tail = page_tail(arena->fill[kind]);
+	Assert(tail->kind == kind && tail->used < arena->layout->slots_per_page);
 	slot = page_slot(arena->layout, arena->fill[kind], tail->used);
 	*node = node_address(arena->layout, arena->fill_block[kind], tail->used);
 	tail->used++;
@@ -128,6 +129,8 @@ arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, in
 	NodeId node;
 	Slot *slot = take_slot(arena, layer == 0 ? PAGE_ELEMENT : PAGE_UPPER, &node);
 
+	Assert(n <= GRAPH_CAPACITY(store->m, layer) && slot->state == SLOT_UNUSED);
+	Assert((layer == 0) == (below == NODE_NONE));
 	if (layer == 0)
 	{
 		arena->created = node;
@@ -181,6 +184,7 @@ arena_relink(GraphStore *store, NodeId node, int layer, const NodeId *expected, 
 	slock_t *lock = node_lock(arena, node);
 	bool same;
 
+	Assert(nexpected <= capacity && nwanted <= capacity);
 	SpinLockAcquire(lock);
 	same = memcmp(links, expected, nexpected * sizeof(NodeId)) == 0 &&
 		   (nexpected == capacity || links[nexpected] == NODE_NONE);
@@ -223,6 +227,7 @@ first_list_add(Arena *arena, Slot *element)
 	if (element->next == NODE_NONE)
 		return false;
 	list = (DuplicateSlot *) arena_slot(arena, element->next);
+	Assert(list->state == SLOT_LIVE && list->count <= arena->layout->duplicates_per_slot);
 	if (list->count == arena->layout->duplicates_per_slot)
 		return false;
 	list->tids[list->count++] = arena->element.heap_tid;

@@ -97,9 +97,12 @@ take_slot(PageReader *reader, PageEdit *edit, PageKind kind, BlockNumber block, 
 static Buffer
 lock_meta(PageReader *reader)
 {
-	Buffer buffer = reader_lock_page(reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	MetaPage *meta = page_meta(BufferGetPage(buffer));
+	Buffer buffer;
+	MetaPage *meta;
 
+	Assert(!page_lock_is_held());
+	buffer = reader_lock_page(reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	meta = page_meta(BufferGetPage(buffer));
 	if (meta->vector_block > meta->vector_end || meta->vector_offset >= PAGE_STREAM_SIZE)
 		page_corrupted(reader->index, HNSWC_META_BLOCK, "the vector stream ends before it begins");
 	return buffer;
@@ -268,7 +271,7 @@ alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place)
 	BlockNumber fill = *(volatile BlockNumber *) &page_meta(BufferGetPage(meta_buffer))->fill_page[kind];
 
 	reader_unpin(reader, meta_buffer);
-	Assert(kind < PAGE_NODE_KINDS && !reader->lock);
+	Assert(kind < PAGE_NODE_KINDS && !reader->lock && !page_lock_is_held());
 	while (fill == InvalidBlockNumber || !take_slot(reader, edit, kind, fill, place))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -342,6 +345,7 @@ alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTrans
 
 		if (!test(node_address(layout, block, i), slot, arg))
 			continue;
+		Assert(slot->state == (kind == PAGE_DUPLICATE ? SLOT_LIVE : SLOT_DEAD));
 		edit_set(&edit, 0, &slot->state, SLOT_FREE);
 		edit_write(&edit, 0, slot_freed_words(kind, slot), words, sizeof(words));
 		nfree++;

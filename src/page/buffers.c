@@ -106,6 +106,7 @@ reader_pin_slowly(PageReader *reader, BlockNumber block, PageKind kind)
 	Buffer buffer;
 	BlockHint *hint;
 
+	Assert(kind <= PAGE_ANY_NODE);
 	reader_check_block(reader, block);
 	buffer = ReadBuffer(reader->index, block);
 	if (reader->lock)
@@ -158,6 +159,7 @@ reader_pin_any(PageReader *reader, BlockNumber block, BufferAccessStrategy strat
 void
 reader_unpin(PageReader *reader, Buffer buffer)
 {
+	Assert(BufferIsValid(buffer));
 	if (reader->lock)
 		UnlockReleaseBuffer(buffer);
 	else
@@ -170,6 +172,14 @@ reader_raise(PageReader *reader, BlockNumber block, PageKind kind)
 	Assert(!reader->local && !reader->lock);
 	ReleaseBuffer(reader_pin_slowly(reader, block, kind));
 }
+
+#ifdef USE_ASSERT_CHECKING
+bool
+page_lock_is_held(void)
+{
+	return LWLockAnyHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(0)), NBuffers, BUFFERDESC_PAD_TO_SIZE);
+}
+#endif
 
 /*
  * Locks a pinned buffer, unless this backend has it locked already: then an address has led back to a page that is being
@@ -206,6 +216,7 @@ reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
 
 	Assert(mode == BUFFER_LOCK_SHARE || mode == BUFFER_LOCK_EXCLUSIVE);
 	Assert(mode == BUFFER_LOCK_SHARE || !reader->lock);
+	Assert(kind != PAGE_META || !page_lock_is_held()); /* the first of the locks */
 	if (reader->strategy == NULL && !reader->lock)
 	{
 		buffer = reader_pin(reader, block, kind);
@@ -235,6 +246,7 @@ page_lock(Relation index, BlockNumber block, PageKind kind, int mode)
 	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
 	Buffer buffer;
 
+	Assert(!page_lock_is_held());
 	if (block >= nblocks)
 		page_corrupted(index, block, psprintf("the block is referred to, but the file has only %u", nblocks));
 	buffer = ReadBuffer(index, block);
@@ -307,6 +319,7 @@ block_compare(const void *a, const void *b)
 void
 reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n)
 {
+	Assert(n > 0 && !page_lock_is_held());
 	qsort(blocks, n, sizeof(BlockNumber), block_compare);
 	for (int i = 0; i < n; i++)
 		if (blocks[i] < reader->state->nblocks && (i == 0 || blocks[i] != blocks[i - 1]))

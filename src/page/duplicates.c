@@ -138,6 +138,7 @@ duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer t
 	NodeId list = NODE_NONE;
 	int result;
 
+	Assert(ItemPointerIsValid(tid) && !reader->lock && !page_lock_is_held());
 	while ((result = try_add(reader, element, generation, tid, list, &first, wal)) == 0)
 	{
 		/* The new list is written while no lock is held, for finding a place may need the meta page's. */
@@ -186,6 +187,7 @@ duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemP
 	const PageLayout *layout = &reader->state->layout;
 	ChainGuard guard = {NODE_NONE};
 
+	Assert(owner != NODE_NONE);
 	while (list != NODE_NONE)
 	{
 		BlockNumber block = node_block(layout, list);

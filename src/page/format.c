@@ -36,6 +36,7 @@ choose_extent(uint32 run_size, uint32 most)
 			best_waste = waste;
 		}
 	}
+	Assert((uint64) best * PAGE_STREAM_SIZE >= run_size);
 	return best;
 }
 
@@ -70,6 +71,13 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 	layout->vector_size = vector_size;
 	layout->duplicates_per_slot = (layout->slot_size - sizeof(Slot)) / sizeof(ItemPointerData);
 	layout->m = m;
+	Assert(layout->slot_start + layout->slots_per_page * layout->slot_size <= BLCKSZ - sizeof(PageTail));
+	Assert(layout->slot_size % MAXIMUM_ALIGNOF == 0 && layout->slot_start % MAXIMUM_ALIGNOF == 0);
+	Assert(layout->links_offset % sizeof(NodeId) == 0); /* links are words that are seen old or new */
+	/* the reciprocal is exact up to the last address */
+	Assert(node_block(layout, node_address(layout, page_max_block(layout), layout->slots_per_page - 1)) ==
+		   page_max_block(layout));
+	Assert(node_block(layout, node_address(layout, page_max_block(layout), 0)) == page_max_block(layout));
 	if (vector_size > 0)
 	{
 		layout->extent_pages = choose_extent(layout->slots_per_page * vector_size, MAX_EXTENT_PAGES);
@@ -83,6 +91,7 @@ page_init(Page page, PageKind kind)
 {
 	PageTail *tail;
 
+	Assert(kind <= PAGE_META);
 	PageInit(page, BLCKSZ, page_tail_size(kind));
 	tail = page_tail(page);
 	if (page_tail_size(kind) == sizeof(PageTail))

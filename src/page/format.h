@@ -210,6 +210,7 @@ node_slot(const PageLayout *layout, NodeId node)
 static inline NodeId
 node_address(const PageLayout *layout, BlockNumber block, uint32 slot)
 {
+	Assert(slot < layout->slots_per_page);
 	return block * layout->slots_per_page + slot;
 }
 
@@ -223,6 +224,7 @@ page_max_block(const PageLayout *layout)
 static inline Slot *
 page_slot(const PageLayout *layout, Page page, uint32 slot)
 {
+	Assert(slot < layout->slots_per_page);
 	return (Slot *) ((char *) page + layout->slot_start + (Size) slot * layout->slot_size);
 }
 
@@ -247,6 +249,7 @@ slot_base(const Slot *slot)
 static inline void
 slot_set_base(Slot *slot, NodeId base)
 {
+	Assert(base != NODE_NONE);
 	slot->u.base[0] = (uint16) (base & 0xFFFF);
 	slot->u.base[1] = (uint16) (base >> 16);
 	slot->u.base[2] = 0;
@@ -267,6 +270,7 @@ slot_freed(PageKind kind, Slot *slot)
 {
 	const uint16 *words = slot_freed_words(kind, slot);
 
+	Assert(kind < PAGE_NODE_KINDS && slot->state == SLOT_FREE);
 	return (uint64) words[0] | (uint64) words[1] << 16 | (uint64) words[2] << 32;
 }
 
@@ -296,6 +300,7 @@ links_read(const NodeId *links, int capacity, NodeId *out)
 	const volatile NodeId *words = links;
 	int n;
 
+	Assert(capacity > 0 && capacity <= GRAPH_MAX_LINKS);
 	for (n = 0; n < capacity; n++)
 	{
 		NodeId node = words[n];

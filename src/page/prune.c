@@ -51,6 +51,7 @@ prune_lists(PageReader *reader, Buffer buffer, DuplicatePrune *prune, PageEdit *
 	uint32 used = page_used(reader, block, BufferGetPage(buffer));
 	ItemPointerData left[BLCKSZ / sizeof(ItemPointerData)];
 
+	Assert(used <= lengthof(prune->empty_owners));
 	prune->left = prune->removed = prune->nempty = 0;
 	for (uint32 i = 0; i < used; i++)
 	{
@@ -67,6 +68,7 @@ prune_lists(PageReader *reader, Buffer buffer, DuplicatePrune *prune, PageEdit *
 			return false;
 		prune->left += nleft;
 		prune->removed += list->count - nleft;
+		Assert(nleft <= list->count && first <= nleft);
 		if (nleft == 0)
 			prune->empty_owners[prune->nempty++] = list->owner;
 		if (nleft == list->count)
@@ -124,6 +126,7 @@ list_set_next(PageReader *reader, NodeId list, NodeId next)
 	Buffer buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	PageEdit edit;
 
+	Assert(list != next);
 	edit_init(&edit, reader->index, true);
 	edit_set(&edit, edit_page(&edit, buffer), &duplicate_slot(reader, buffer, node_slot(layout, list))->next, next);
 	edit_commit(&edit);
@@ -180,6 +183,7 @@ duplicates_settle(PageReader *reader, NodeId element)
 	SlotState state = settle_front(reader, element, &list);
 	ChainGuard guard = {NODE_NONE};
 
+	Assert(!page_lock_is_held());
 	/* Behind the first list nobody but vacuum changes anything. */
 	if (list != NODE_NONE)
 		(void) list_is_empty(reader, element, list, &next);

@@ -252,6 +252,7 @@ page_store_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const
 	const PageLayout *layout = &pages->reader.state->layout;
 	Size size = store->select_coder == store->coder ? layout->code_size : layout->vector_size;
 
+	Assert(size > 0 && !page_lock_is_held());
 	if (n * size > pages->copies_size)
 	{
 		if (pages->copies)
@@ -288,6 +289,7 @@ write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId
 	head.state = SLOT_LIVE;
 	head.layer = (uint8) layer;
 	head.next = below;
+	Assert(n <= 2 * layout->m);
 	memcpy(list, links, n * sizeof(NodeId));
 	edit_write(edit, place->page, slot, &head, sizeof(head));
 	edit_write(edit, place->page, slot_code(layout, slot), pages->element.code, layout->code_size);
@@ -306,6 +308,8 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 	PageEdit edit;
 	SlotPlace place;
 
+	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER && n <= GRAPH_CAPACITY(store->m, layer));
+	Assert((layer == 0) == (below == NODE_NONE));
 	edit_init(&edit, reader->index, pages->wal);
 	alloc_slot(reader, &edit, layer_kind(layer), &place);
 	if (layer == 0)
@@ -327,6 +331,7 @@ page_store_confirm(GraphStore *store, int layer, NodeId *nodes, int n)
 	PageReader *reader = &page_store(store)->reader;
 	int nalive = 0;
 
+	Assert(!page_lock_is_held());
 	for (int i = 0; i < n; i++)
 	{
 		Slot *slot;
@@ -347,6 +352,7 @@ edit_links(PageEdit *edit, NodeId *links, const NodeId *wanted, int nwanted, int
 	int n = Max(nwanted, nold);
 	int from = 0;
 
+	Assert(n <= GRAPH_MAX_LINKS);
 	memcpy(list, wanted, nwanted * sizeof(NodeId));
 	while (n > 0 && links[n - 1] == list[n - 1])
 		n--;
@@ -367,7 +373,7 @@ page_store_relink(GraphStore *store, NodeId node, int layer, const NodeId *expec
 	Buffer buffer = pin_slot(&pages->reader, node, layer_kind(layer), &slot);
 	bool done = true;
 
-	Assert(nwanted <= capacity && !pages->reader.lock);
+	Assert(nwanted <= capacity && nexpected <= capacity && !pages->reader.lock && !page_lock_is_held());
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (slot_is_on(slot, layer))
 	{
@@ -419,6 +425,7 @@ page_store_absorb(GraphStore *store, NodeId node, int generation)
 {
 	PageStore *pages = page_store(store);
 
+	Assert(pages->element.code != NULL && !pages->reader.lock);
 	return element_equals(pages, node, generation) &&
 		   duplicates_add(&pages->reader, node, generation, &pages->element.heap_tid, pages->wal);
 }
@@ -477,6 +484,7 @@ page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate 
 {
 	const PageLayout *layout = &reader->state->layout;
 
+	Assert(!page_lock_is_held());
 	for (int i = 0; i < n; i++)
 	{
 		BlockNumber block = node_block(layout, candidates[i].node);

@@ -48,6 +48,7 @@ vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset,
 {
 	uint64 position = run_offset + (uint64) slot * layout->vector_size;
 
+	Assert(slot <= layout->slots_per_page);
 	*block = run_block + (BlockNumber) (position / PAGE_STREAM_SIZE);
 	*offset = (uint32) (position % PAGE_STREAM_SIZE);
 }
@@ -125,6 +126,7 @@ vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *
 	uint32 size = reader->state->layout.vector_size;
 	int nfetched = 0;
 
+	Assert(size > 0 && !page_lock_is_held());
 	vectors_read_ahead(reader, blocks, offsets, n);
 	for (int i = 0; i < n; i++)
 	{

@@ -116,7 +116,7 @@ measure_chunk(Batch *batch, int from, int n)
 	bool cooling[CHUNK];
 	int ncodes = 0;
 
-	Assert(n <= CHUNK);
+	Assert(n <= CHUNK && reader->optimistic);
 	for (int i = from; i < from + n; i++)
 	{
 		const NodePlace *place = &batch->places[i];
@@ -217,6 +217,7 @@ nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeI
 	int nfound = 0;
 
 	Assert(n <= GRAPH_MAX_LINKS && layer >= 0 && layer <= GRAPH_MAX_LAYER);
+	Assert(!page_lock_is_held());
 	batch.reader = reader;
 	batch.query = query;
 	batch.layer = layer;
@@ -229,6 +230,7 @@ nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeI
 		measure_without_pins(&batch, n);
 	else
 		measure_with_pins(&batch, n);
+	Assert(batch.nmissed <= n && batch.ncooling <= n);
 	for (int i = 0; i < n; i++)
 		nfound += out[i].node != NODE_NONE;
 	return nfound;
