@@ -245,6 +245,7 @@ leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
 	leader->area_place = add_chunk(pcxt, KEY_AREA, AREA_INITIAL_SIZE);
 	leader->area =
 		dsa_create_in_place(leader->area_place, AREA_INITIAL_SIZE, leader->arena->flush_lock.tranche, pcxt->seg);
+	arena_bound_area(leader->arena, leader->area);
 	leader->wal_usage = add_chunk(pcxt, KEY_WAL_USAGE, mul_size(sizeof(WalUsage), pcxt->nworkers));
 	leader->buffer_usage = add_chunk(pcxt, KEY_BUFFER_USAGE, mul_size(sizeof(BufferUsage), pcxt->nworkers));
 	if (debug_query_string)

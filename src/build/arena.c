@@ -10,6 +10,8 @@
 #include "storage/dsm_impl.h"
 #include "utils/memutils.h"
 
+/* What a segment of shared memory takes for itself, at most, beside a chunk. */
+#define SEGMENT_OVERHEAD (64 * 1024)
 /* Left free in the file system of shared memory for everybody else. */
 #define SHM_RESERVE (16 * 1024 * 1024)
 
@@ -100,6 +102,13 @@ arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan
 	memcpy(shared_clusters(shared), plan->clusters, plan->clusters->size);
 }
 
+void
+arena_bound_area(ArenaShared *shared, dsa_area *area)
+{
+	shared->area_limit = Max(shared->memory_limit, shared->memory_used) - shared->memory_used;
+	dsa_set_size_limit(area, shared->area_limit);
+}
+
 Arena *
 arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder)
 {
@@ -148,6 +157,27 @@ arena_shm_fits(Size bytes)
 }
 
 /*
+ * Allocates a chunk from the area; an invalid pointer when there is no room.  With `force` the area may grow by as much as
+ * that takes.  Under alloc_lock.
+ */
+static dsa_pointer
+allocate_chunk(Arena *arena, bool force)
+{
+	ArenaShared *shared = arena->shared;
+	int flags = DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM;
+	dsa_pointer chunk = dsa_allocate_extended(arena->area, arena->chunk_size, flags);
+
+	if (DsaPointerIsValid(chunk))
+		return chunk;
+	shared->full = true;
+	if (!force)
+		return InvalidDsaPointer;
+	shared->area_limit += arena->chunk_size + SEGMENT_OVERHEAD;
+	dsa_set_size_limit(arena->area, shared->area_limit);
+	return dsa_allocate_extended(arena->area, arena->chunk_size, flags);
+}
+
+/*
  * Adds a chunk; false when memory does not allow it.  From then on only what has to be gets more: the rest of a chunk that
  * was added for an upper layer is not for elements, whose upper layers would want the next one.  Under alloc_lock.
  */
@@ -164,9 +194,8 @@ add_chunk(Arena *arena, bool force)
 		return false;
 	if (arena->area)
 	{
-		dsa_pointer chunk;
+		dsa_pointer chunk = allocate_chunk(arena, force);
 
-		chunk = dsa_allocate_extended(arena->area, arena->chunk_size, DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
 		if (!DsaPointerIsValid(chunk))
 			return false;
 		arena->shared_chunks[shared->nchunks] = chunk;

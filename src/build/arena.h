@@ -57,8 +57,9 @@ typedef struct ArenaShared
 	Size memory_limit;
 	/* under alloc_lock */
 	Size memory_used;
-	bool full;     /* memory is used up: what is added is for upper layers */
-	uint32 npages; /* pages in the arena */
+	Size area_limit; /* bytes that the area may take, if there is one: its segments grow, so it would take more */
+	bool full;       /* memory is used up: what is added is for upper layers */
+	uint32 npages;   /* pages in the arena */
 	uint32 nchunks;
 	BlockNumber vector_block;
 	BlockNumber vector_end;
@@ -109,6 +110,8 @@ typedef struct Arena
 extern Size arena_shared_size(const PageLayout *layout, const ArenaPlan *plan);
 /* Initialises it; the plan's clusters are copied. */
 extern void arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan *plan);
+/* Bounds a new area, from which the arena is to take its chunks, by the memory limit. */
+extern void arena_bound_area(ArenaShared *shared, dsa_area *area);
 /* A process's view.  `coder` makes the codes that the build searches and selects by. */
 extern Arena *arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder);
 
