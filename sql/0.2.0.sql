@@ -1,3 +1,14 @@
 -- What 0.2.0 adds to 0.1.0, each object with its COMMENT. The scripts that create and upgrade the extension both
 -- contain this part. A change of an object that 0.1.0 has is made in that object's own part as well as in
 -- sql/0.1.0--0.2.0.sql.
+
+-- a look at a whole index: an error for what is damaged, else what was counted
+
+CREATE FUNCTION hnsw_check(index regclass, heapallindexed boolean DEFAULT false, searches integer DEFAULT 1000,
+	OUT element_pages bigint, OUT upper_pages bigint, OUT duplicate_pages bigint, OUT vector_pages bigint,
+	OUT empty_pages bigint, OUT elements bigint, OUT duplicates bigint, OUT index_rows bigint,
+	OUT upper_nodes bigint, OUT upper_nodes_expected double precision, OUT dead bigint, OUT free bigint,
+	OUT links bigint, OUT unreachable bigint, OUT searched bigint, OUT found double precision, OUT heap_rows bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION hnsw_check(regclass, boolean, integer) IS 'checks an hnsw index for damage';

@@ -185,4 +185,19 @@ typedef RelFileNode RelLocator;
 #define EXECUTOR_RUN_ARGUMENTS query, direction, count, execute_once
 #endif
 
+/* May the user do with a relation what its owner may?  One function for all kinds of objects since 16. */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_class.h"
+#define RELATION_OWNERCHECK(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#else
+#define RELATION_OWNERCHECK(relid, role) pg_class_ownercheck(relid, role)
+#endif
+
+/* Who evaluates an index's expressions as the table's owner leaves the search path behind, since 17. */
+#if PG_VERSION_NUM >= 170000
+#define RESTRICT_SEARCH_PATH() RestrictSearchPath()
+#else
+#define RESTRICT_SEARCH_PATH() ((void) 0)
+#endif
+
 #endif /* HNSWC_COMPAT_H */

@@ -82,6 +82,18 @@ extern Coder *coder_init(void *memory, const CodeSpec *spec, const void *params)
 extern size_t coder_scratch_size(const Coder *coder);
 extern void coder_encode(const Coder *coder, const float *vector, void *code, void *scratch);
 
+/* What a code is compared with. */
+typedef struct CodeComparison
+{
+	const float *vector;
+	const void *expected; /* the vector's code as it is made here */
+	float *decoded;       /* room for dims floats */
+	bool rough;           /* the vector is one of halves, the code that of the vector it was made from */
+} CodeComparison;
+
+/* May the code be that of a vector, made on whatever CPU level?  In all but a level or its last digits. */
+extern bool code_is_of(const Coder *coder, const CodeComparison *comparison, const void *code, void *scratch);
+
 /* The vector that a code stands for (the exact one for 32 bits). */
 extern void coder_decode(const Coder *coder, const void *code, float *vector, void *scratch);
 
