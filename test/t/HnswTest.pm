@@ -86,10 +86,13 @@ sub recall
 		"SET hnsw.ef_search = $ef; SELECT test_recall('$table', '$operator', 10, $queries)");
 }
 
-# '0 missed, 0 too many, 0 twice' when a scan of the index returns exactly the table's rows.
+# '0 missed, 0 too many, 0 twice' when a scan of the index returns exactly the table's rows.  Dies if hnsw_check() finds one of
+# the table's indexes damaged.
 sub rows_match
 {
 	my ($node, $table, $operator) = @_;
+	$node->safe_psql('postgres', qq{SELECT hnsw_check(indexrelid, true) FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+		WHERE indrelid = '$table'::regclass AND indisvalid AND relam = (SELECT oid FROM pg_am WHERE amname = 'hnsw')});
 	return $node->safe_psql('postgres', "SELECT test_difference('$table', '$operator')");
 }
 
