@@ -6,7 +6,8 @@
 #
 #   make demo [DATA=dir]     a tour in two to three minutes, leaves nothing behind
 #   make test                everything, on a throw-away cluster; installs what a fresh Debian lacks
-#   make test-long           the same with the long crash and concurrency tests
+#   make test-long           the same with the long crash and concurrency tests, and under valgrind
+#   make coverage            line coverage of src/ by the tests
 #   make test-versions       the tests on PostgreSQL 17 and 18, in chroots
 #   make test-packages       packages, pgxn, Dockerfile, pg_upgrade and the demo, in chroots
 #   make installcheck        SQL, isolation and TAP tests against a running server that has it installed
@@ -115,13 +116,15 @@ dist:
 	git archive --format=zip --prefix=hnswc-$(EXTVERSION)/ -o dist/hnswc-$(EXTVERSION).zip HEAD
 	@echo "dist/hnswc-$(EXTVERSION).zip"
 
-.PHONY: help test test-long test-versions test-packages demo bench
+.PHONY: help test test-long coverage test-versions test-packages demo bench
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 test:
 	@PG_CONFIG='$(PG_CONFIG)' test/run
 test-long:
 	@PG_CONFIG='$(PG_CONFIG)' HNSWC_TEST_LONG=1 test/run
+coverage:
+	@PG_CONFIG='$(PG_CONFIG)' test/coverage
 test-versions:
 	@test/versions
 test-packages:
