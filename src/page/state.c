@@ -181,7 +181,8 @@ read_state(Relation index)
 	state->m = shape.m;
 	state->ef_construction = shape.ef_construction;
 	if (!shape_is_of(index, &shape))
-		page_corrupted(index, HNSWC_META_BLOCK, "the meta page is that of an index of another type, operator class or dimensions");
+		page_corrupted(index, HNSWC_META_BLOCK,
+					   "the meta page is that of an index of another type, operator class or dimensions");
 	index_shape_layout(&shape, &state->layout);
 	check_layout(index, &meta, &shape, &state->layout);
 	read_params(index, state, meta.params_block, meta.params_size);
