@@ -19,10 +19,12 @@
 #include "type/vector.h"
 #include "utils/varbit.h"
 
-/* Bits of a bit string that fit a node with a few links. */
-#define BIT_MAX_DIM 64000
 /* A power of two: inner products of the sketches are off by some 2 % of the lengths. */
 #define SPARSE_SKETCH_DIMS 2048
+
+StaticAssertDecl(VECTOR_MAX_DIM == CODE_MAX_DIMS && HALFVEC_MAX_DIM == CODE_MAX_DIMS &&
+					 SPARSE_SKETCH_DIMS <= CODE_MAX_DIMS,
+				 "a vector of every length has a code");
 
 static int
 vector_element_dims(const struct varlena *value)
@@ -153,7 +155,7 @@ sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
 	.dims = halfvec_element_dims, .elements = halfvec_element_floats
 #define BIT_ELEMENT(distance_metric) \
 	.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .dims_name = "lengths", \
-	.max_dims = BIT_MAX_DIM, .dims = bit_element_dims, .elements = bit_element_floats
+	.max_dims = CODE_MAX_BINARY_DIMS, .dims = bit_element_dims, .elements = bit_element_floats
 
 /* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
 #define SPARSEVEC_ELEMENT(sketch_metric, exact, squared) \

@@ -56,14 +56,12 @@ static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
  * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.  What has a bit a dimension is kept
  * as it is.
  */
-#define FEW_DIMS 64
-
 static int
 default_bits(int dims, CodeMetric metric)
 {
 	if (code_metric_is_binary(metric))
 		return CODE_BITS_EXACT;
-	if (metric == CODE_L1 || dims < FEW_DIMS)
+	if (metric == CODE_L1 || dims < CODE_FEW_DIMS)
 		return 8;
 	return 4;
 }

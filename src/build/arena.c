@@ -86,7 +86,6 @@ arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan
 	LWLockInitialize(&shared->alloc_lock, tranche);
 	LWLockInitialize(&shared->open_lock, tranche);
 	pg_atomic_init_u32(&shared->entry, NODE_NONE);
-	pg_atomic_init_u32(&shared->entry_layer, 0);
 	pg_atomic_init_u64(&shared->tuples, 0);
 	shared->memory_limit = plan->memory_limit;
 	shared->expected_rows = plan->rows;

@@ -44,14 +44,13 @@ typedef struct ArenaPlan
 	const Clusters *clusters;
 } ArenaPlan;
 
-/* What all processes of a build share; ARENA_SHARED_SIZE() bytes. */
+/* What all processes of a build share; arena_shared_size() bytes. */
 typedef struct ArenaShared
 {
 	LWLock flush_lock;
 	LWLock alloc_lock;
 	LWLock open_lock;
 	pg_atomic_uint32 entry;
-	pg_atomic_uint32 entry_layer; /* written before entry, read after it */
 	pg_atomic_uint64 tuples;      /* rows inserted so far */
 	bool flushed;                 /* the arena is no more: insert through the page store */
 	Size memory_limit;

@@ -16,7 +16,7 @@
 static size_t
 binary_code_size(const CodeSpec *spec)
 {
-	return CODE_ALIGN(((size_t) spec->dims + 7) / 8, 4);
+	return CODE_ROUND_UP(((size_t) spec->dims + 7) / 8, 4);
 }
 
 static size_t

@@ -37,6 +37,11 @@ typedef enum CodeMetric
 #define CODE_BITS_HALF 16
 #define CODE_BITS_EXACT 32
 
+#define CODE_MAX_DIMS 16000
+#define CODE_MAX_BINARY_DIMS 64000
+/* With fewer dimensions the error of a rotated code grows: its bound is widened, and defaults take more bits. */
+#define CODE_FEW_DIMS 64
+
 /* What fixes the shape of a code. */
 typedef struct CodeSpec
 {

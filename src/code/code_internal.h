@@ -13,9 +13,7 @@
 #include "code/code.h"
 #include "distance/distance.h"
 
-#define CODE_ALIGN(n, to) (((size_t) (n) + (to) -1) / (to) * (to))
-#define CODE_MAX_DIMS 16000
-#define CODE_MAX_BINARY_DIMS 64000
+#define CODE_ROUND_UP(n, to) (((size_t) (n) + (to) -1) / (to) * (to))
 
 /* Packed codes count dimensions in blocks of this many. */
 #define CODE_BLOCK 16
@@ -83,8 +81,8 @@ struct CodeQuery
 };
 
 /* Where `data` begins behind a query, and what is allotted behind a coder. */
-#define CODE_QUERY_HEADER CODE_ALIGN(sizeof(CodeQuery), 64)
-#define CODER_HEADER CODE_ALIGN(sizeof(Coder), 64)
+#define CODE_QUERY_HEADER CODE_ROUND_UP(sizeof(CodeQuery), 64)
+#define CODER_HEADER CODE_ROUND_UP(sizeof(Coder), 64)
 
 /* Limits a value to what a float holds; NaN becomes the greatest float. */
 static inline float
@@ -106,7 +104,7 @@ code_top(int bits)
 static inline size_t
 spec_padded(const CodeSpec *spec)
 {
-	return CODE_ALIGN(spec->dims, CODE_BLOCK);
+	return CODE_ROUND_UP(spec->dims, CODE_BLOCK);
 }
 
 #endif /* HNSWC_CODE_INTERNAL_H */

@@ -163,7 +163,7 @@ coder_decode(const Coder *coder, const void *code, float *vector, void *scratch)
 size_t
 code_query_size(const Coder *coder)
 {
-	return CODE_QUERY_HEADER + CODE_ALIGN(coder->family->query_size(coder), 64);
+	return CODE_QUERY_HEADER + CODE_ROUND_UP(coder->family->query_size(coder), 64);
 }
 
 static CodeQuery *

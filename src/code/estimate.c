@@ -30,8 +30,6 @@
 
 /* Standard deviations that make a bound hold with a probability of 0.999. */
 #define BOUND_DEVIATIONS 3.1f
-/* Below this the bound is widened. */
-#define FEW_DIMS 64
 /* What float32 arithmetic may take away on top, relative to the terms added. */
 #define BOUND_ROUNDING 1e-6f
 
@@ -39,7 +37,7 @@
 static size_t
 plane_stride(const Coder *coder)
 {
-	return CODE_ALIGN(coder->padded / 8, 64);
+	return CODE_ROUND_UP(coder->padded / 8, 64);
 }
 
 size_t
@@ -167,8 +165,8 @@ estimate_bound(const CodeQuery *query, const RotatedFactors *factors, float p)
 	variance += (double) query->error * query->error * (radius * radius * angle + spread);
 	bound = BOUND_DEVIATIONS * sqrt(variance);
 	/* few dimensions are not mixed that well: rounding errors stay closer to the space the vectors are in */
-	if (coder->spec.dims < FEW_DIMS)
-		bound *= sqrt(FEW_DIMS / (double) coder->spec.dims);
+	if (coder->spec.dims < CODE_FEW_DIMS)
+		bound *= sqrt(CODE_FEW_DIMS / (double) coder->spec.dims);
 	if (bound > radius * other - p)
 		bound = radius * other - p;
 	bound = bound > 0 ? twice * bound : 0;

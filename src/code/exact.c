@@ -29,7 +29,7 @@ copy_code_size(const CodeSpec *spec)
 
 	if (spec->bits == CODE_BITS_EXACT)
 		return dims * sizeof(float);
-	return sizeof(float) + CODE_ALIGN(dims * sizeof(half), 4);
+	return sizeof(float) + CODE_ROUND_UP(dims * sizeof(half), 4);
 }
 
 /* Nothing needs it, but nobody has to ask for no memory. */

@@ -27,7 +27,7 @@
 static size_t
 rotated_code_size(const CodeSpec *spec)
 {
-	return sizeof(RotatedFactors) + CODE_ALIGN(spec_padded(spec) * (size_t) spec->bits / 8, 4);
+	return sizeof(RotatedFactors) + CODE_ROUND_UP(spec_padded(spec) * (size_t) spec->bits / 8, 4);
 }
 
 /* The floats of the residual, and a byte a dimension. */

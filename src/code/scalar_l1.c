@@ -44,7 +44,7 @@ scalar_code_size(const CodeSpec *spec)
 {
 	size_t levels = spec->bits == 8 ? (size_t) spec->dims : spec_padded(spec) * (size_t) spec->bits / 8;
 
-	return sizeof(ScalarFactors) + CODE_ALIGN(levels, 4);
+	return sizeof(ScalarFactors) + CODE_ROUND_UP(levels, 4);
 }
 
 static size_t

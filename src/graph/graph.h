@@ -27,6 +27,7 @@ typedef uint32 NodeId;
 
 #define NODE_NONE ((NodeId) 0)
 
+#define GRAPH_MIN_M 2
 #define GRAPH_MAX_M 100
 #define GRAPH_MAX_LINKS (2 * GRAPH_MAX_M)
 /* With m = 2 a layer has half the nodes of the one below: 32 layers hold any number of nodes that has an address. */
@@ -156,7 +157,6 @@ typedef struct GraphSearch
 
 /* search.c */
 extern GraphSearch *graph_search_create(GraphStore *store, bool keep);
-extern void graph_search_free(GraphSearch *search);
 /*
  * Starts anew on a layer from the first nentries of search->entries and runs until the pool is expanded: the pool then
  * holds the ef best found.

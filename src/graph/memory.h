@@ -9,12 +9,12 @@
 
 #include "utils/memutils.h"
 
-#define CODE_ALIGN 64
+#define LINE_SIZE 64
 
 static inline void *
 palloc_on_line(Size size)
 {
-	return (void *) TYPEALIGN(CODE_ALIGN, MemoryContextAllocHuge(CurrentMemoryContext, size + CODE_ALIGN));
+	return (void *) TYPEALIGN(LINE_SIZE, MemoryContextAllocHuge(CurrentMemoryContext, size + LINE_SIZE));
 }
 
 /*
@@ -36,7 +36,7 @@ prefetch_bytes(const void *from, Size size)
 {
 	const char *end = (const char *) from + size;
 
-	for (const char *line = (const char *) TYPEALIGN_DOWN(CODE_ALIGN, from); line < end; line += CODE_ALIGN)
+	for (const char *line = (const char *) TYPEALIGN_DOWN(LINE_SIZE, from); line < end; line += LINE_SIZE)
 	{
 		prefetch_line(line);
 		__asm__ volatile("");

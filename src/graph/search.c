@@ -55,15 +55,6 @@ graph_search_create(GraphStore *store, bool keep)
 	return search;
 }
 
-void
-graph_search_free(GraphSearch *search)
-{
-	visited_free(&search->visited);
-	pfree(search->pool);
-	pfree(search->discarded);
-	pfree(search);
-}
-
 /* Makes room for so many candidates in an array. */
 static inline Candidate *
 candidates_reserve(Candidate *candidates, int *size, int wanted)

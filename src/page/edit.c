@@ -173,12 +173,6 @@ edit_commit(PageEdit *edit)
 }
 
 void
-edit_abandon(PageEdit *edit)
-{
-	edit->npages = 0;
-}
-
-void
 edit_free(PageEdit *edit)
 {
 	for (int i = 0; i < EDIT_MAX_PAGES; i++)

@@ -7,6 +7,74 @@
 
 #include "page/format.h"
 
+/*
+ * Where every field is, as docs/FORMAT.md says.  A compiler that would lay them out in another way, or a change that
+ * forgets HNSWC_VERSION and the document, stops here.
+ */
+#define STANDS_AT(type, field, at) \
+	StaticAssertDecl(offsetof(type, field) == (at), "see docs/FORMAT.md: " #type "." #field)
+
+STANDS_AT(MetaPage, magic, 0);
+STANDS_AT(MetaPage, version, 4);
+STANDS_AT(MetaPage, uid, 8);
+STANDS_AT(MetaPage, dims, 16);
+STANDS_AT(MetaPage, m, 20);
+STANDS_AT(MetaPage, ef_construction, 22);
+STANDS_AT(MetaPage, type, 24);
+STANDS_AT(MetaPage, metric, 25);
+STANDS_AT(MetaPage, bits, 26);
+STANDS_AT(MetaPage, rerank, 27);
+STANDS_AT(MetaPage, code_size, 28);
+STANDS_AT(MetaPage, vector_size, 32);
+STANDS_AT(MetaPage, slot_size, 36);
+STANDS_AT(MetaPage, slot_start, 38);
+STANDS_AT(MetaPage, slots_per_page, 40);
+STANDS_AT(MetaPage, flags, 42);
+STANDS_AT(MetaPage, params_size, 44);
+STANDS_AT(MetaPage, params_block, 48);
+STANDS_AT(MetaPage, entry, 52);
+STANDS_AT(MetaPage, fill_page, 56);
+STANDS_AT(MetaPage, free_head, 68);
+STANDS_AT(MetaPage, free_tail, 80);
+STANDS_AT(MetaPage, vector_block, 92);
+STANDS_AT(MetaPage, vector_end, 96);
+STANDS_AT(MetaPage, vector_offset, 100);
+STANDS_AT(MetaPage, tuples, 104);
+STANDS_AT(MetaPage, reach, 112);
+
+STANDS_AT(PageTail, free_xid, 0);
+STANDS_AT(PageTail, next_page, 8);
+STANDS_AT(PageTail, vector_block, 12);
+STANDS_AT(PageTail, vector_offset, 16);
+STANDS_AT(PageTail, used, 18);
+STANDS_AT(PageTail, nfree, 20);
+STANDS_AT(PageTail, kind, 28);
+STANDS_AT(PageTail, flags, 29);
+STANDS_AT(PageTail, page_id, 30);
+
+STANDS_AT(Slot, u, 0);
+STANDS_AT(Slot, generation, 6);
+STANDS_AT(Slot, state, 8);
+STANDS_AT(Slot, layer, 9);
+STANDS_AT(Slot, next, 12);
+
+STANDS_AT(DuplicateSlot, owner, 0);
+STANDS_AT(DuplicateSlot, count, 4);
+STANDS_AT(DuplicateSlot, generation, 6);
+STANDS_AT(DuplicateSlot, state, 8);
+STANDS_AT(DuplicateSlot, next, 12);
+STANDS_AT(DuplicateSlot, tids, 16);
+
+StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && PAGE_VECTOR == 3 && PAGE_PARAMS == 4 &&
+					 PAGE_META == 5,
+				 "see docs/FORMAT.md: kinds of page");
+StaticAssertDecl(SLOT_UNUSED == 0 && SLOT_LIVE == 1 && SLOT_SHELL == 2 && SLOT_DEAD == 3 && SLOT_FREE == 4,
+				 "see docs/FORMAT.md: states of a slot");
+StaticAssertDecl(RERANK_INDEX == 0 && RERANK_HALF == 1 && RERANK_TABLE == 2, "see docs/FORMAT.md: rerank");
+StaticAssertDecl(CODE_L2 == 0 && CODE_IP == 1 && CODE_COSINE == 2 && CODE_L1 == 3 && CODE_HAMMING == 4 &&
+					 CODE_JACCARD == 5,
+				 "see docs/FORMAT.md: metrics");
+
 #define CACHE_LINE 64
 #define MAX_EXTENT_PAGES 16
 #define MAX_LARGE_EXTENT_PAGES 96

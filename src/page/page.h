@@ -102,8 +102,6 @@ extern void index_leave_out(Relation index, IndexState *state, uint16 flag, bool
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */
 extern void index_state_grow(IndexState *state, BlockNumber nblocks);
-/* Forgets what this backend knows of an index. */
-extern void index_state_forget(Relation index);
 /* Once per backend.  `shape_is_possible`: can an index with that column have that type, metric and number of dimensions? */
 extern void index_state_init(bool (*shape_is_possible)(Relation index, const IndexShape *shape));
 
@@ -178,7 +176,7 @@ extern uint32 page_used(PageReader *reader, BlockNumber block, Page page);
 
 /*
  * Changes to at most EDIT_MAX_PAGES pages, applied together and WAL-logged in one record.  The caller holds the
- * buffers' exclusive locks from edit_page() to edit_commit() or edit_abandon(), and releases them afterwards.
+ * buffers' exclusive locks from edit_page() to edit_commit(), and releases them afterwards.
  *
  * Unlike GenericXLogFinish() this writes only the bytes that change, in place: readers hold no lock, and aligned words
  * must be seen old or new, never torn.  What is logged is what generic WAL's redo expects.
@@ -212,7 +210,6 @@ extern void edit_write(PageEdit *edit, int page, void *target, const void *data,
 		edit_write((edit), (page), (field), &edit_value, sizeof(edit_value)); \
 	} while (0)
 extern void edit_commit(PageEdit *edit);
-extern void edit_abandon(PageEdit *edit);
 extern void edit_free(PageEdit *edit);
 
 /* alloc.c */

@@ -112,8 +112,7 @@ read_params(Relation index, IndexState *state, BlockNumber block, uint32 size)
 static void
 check_layout(Relation index, const MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 {
-	if (code_size(&shape->spec) == 0 || meta->m < 2 || meta->m > GRAPH_MAX_M || meta->rerank > RERANK_TABLE ||
-		meta->params_size != code_params_size(&shape->spec) || meta->code_size != layout->code_size ||
+	if (meta->params_size != code_params_size(&shape->spec) || meta->code_size != layout->code_size ||
 		meta->vector_size != layout->vector_size || meta->slot_size != layout->slot_size ||
 		meta->slot_start != layout->slot_start || meta->slots_per_page != layout->slots_per_page)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
@@ -130,7 +129,7 @@ meta_shape(Relation index, const MetaPage *meta, IndexShape *shape)
 	shape->rerank = meta->rerank;
 	shape->m = meta->m;
 	shape->ef_construction = meta->ef_construction;
-	if (code_size(&shape->spec) == 0 || meta->m < 2 || meta->m > GRAPH_MAX_M)
+	if (code_size(&shape->spec) == 0 || meta->m < GRAPH_MIN_M || meta->m > GRAPH_MAX_M || meta->rerank > RERANK_TABLE)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
 }
 
@@ -254,14 +253,6 @@ index_state_get(Relation index, NodeId *entry)
 	}
 	cached->state->last_used = ++use_counter;
 	return cached->state;
-}
-
-void
-index_state_forget(Relation index)
-{
-	RelLocator locator = RELATION_LOCATOR(index);
-
-	hash_search(states, &locator, HASH_REMOVE, NULL);
 }
 
 /* At the end of a transaction nothing refers to a state: drop those used longest ago. */

@@ -32,7 +32,6 @@ StaticAssertDecl(offsetof(Vector, x) == 8, "the layout of a vector is fixed");
 /* Detoasts; a copy is made of compressed, out-of-line and short-header values only. */
 #define DatumGetVector(datum) ((Vector *) PG_DETOAST_DATUM(datum))
 #define PG_GETARG_VECTOR_P(n) DatumGetVector(PG_GETARG_DATUM(n))
-#define PG_RETURN_VECTOR_P(v) PG_RETURN_POINTER(v)
 
 /* A new vector of `dim` elements, which the caller has checked, in the current memory context; elements are not set. */
 static inline Vector *
