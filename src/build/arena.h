@@ -51,8 +51,8 @@ typedef struct ArenaShared
 	LWLock alloc_lock;
 	LWLock open_lock;
 	pg_atomic_uint32 entry;
-	pg_atomic_uint64 tuples;      /* rows inserted so far */
-	bool flushed;                 /* the arena is no more: insert through the page store */
+	pg_atomic_uint64 tuples; /* rows inserted so far */
+	bool flushed;            /* the arena is no more: insert through the page store */
 	Size memory_limit;
 	/* under alloc_lock */
 	Size memory_used;
