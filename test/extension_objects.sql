@@ -23,6 +23,10 @@ BEGIN
 		END IF;
 		value := jsonb_set(value, ARRAY[reference.fkcol], coalesce(to_jsonb(name), 'null'));
 	END LOOP;
+	-- where a default stood in the script's text is of no interest
+	IF value ? 'proargdefaults' THEN
+		value := jsonb_set(value, '{proargdefaults}', coalesce(to_jsonb(regexp_replace(value ->> 'proargdefaults', ':location \d+', '', 'g')), 'null'));
+	END IF;
 	RETURN value - 'oid';
 END $$;
 

@@ -19,7 +19,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "am/am.h"
-#include "am/element.h"
 #include "catalog/index.h"
 #include "catalog/pg_proc.h"
 #include "check/check.h"
@@ -128,21 +127,6 @@ open_index(HnswCheck *check, Oid index, Oid function)
 	check_index_kind(check->index);
 }
 
-/* The file is that of an index as the catalog describes it. */
-static void
-check_definition(HnswCheck *check)
-{
-	const ElementType *type = element_type(check->index);
-	const IndexState *state = check->state;
-	int dims = TupleDescAttr(RelationGetDescr(check->index), 0)->atttypmod;
-
-	if (type->sketch_dims > 0)
-		dims = type->sketch_dims;
-	if (state->type != type->id || state->spec.metric != type->metric || state->spec.dims != dims)
-		page_corrupted(check->index, HNSWC_META_BLOCK,
-					   "the file is that of an index of another type or operator class");
-}
-
 /* Takes the snapshot, and then looks at how large the index is: what the snapshot sees is there. */
 static void
 begin_check(HnswCheck *check)
@@ -160,7 +144,6 @@ begin_check(HnswCheck *check)
 	check->m = check->state->m;
 	check->strategy = GetAccessStrategy(BAS_BULKREAD);
 	reader_init(&check->reader, check->index, check->state);
-	check_definition(check);
 	check_read_meta(check, &check->meta);
 	check->nblocks = RelationGetNumberOfBlocks(check->index);
 	check->nnodes = (uint64) Min(check->nblocks, page_max_block(check->layout) + 1) * check->layout->slots_per_page;
