@@ -75,7 +75,7 @@ sub memories
 	my ($script) = @_;
 	my ($stdout, $stderr) = ('', '');
 	$node->psql('postgres', "SET enable_seqscan = off; $script", stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
-	$stderr =~ s/.*ERROR:  stop\n(CONTEXT: .*\n)?//g;
+	$stderr =~ s/.*ERROR:  stop(\nCONTEXT: .*)?\n?//g;
 	is($stderr, '', 'no other error than those that are meant');
 	return $stdout =~ /^memory\|(\d+)\|/mg;
 }
