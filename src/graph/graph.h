@@ -136,7 +136,7 @@ typedef struct GraphSearch
 	int ef;
 	GraphBound bound;
 	bool keep;         /* keep what is discarded, for graph_search_widen() and graph_search_resume() */
-	Size memory_limit; /* stop when visited set and candidates are larger; 0 for no limit */
+	Size memory_limit; /* stop when what has been met takes more; 0 for no limit */
 	int64 visit_limit; /* stop after measuring so many nodes; 0 for no limit */
 
 	VisitedSet visited;

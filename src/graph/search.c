@@ -212,17 +212,19 @@ search_offer(GraphSearch *search, int nfound)
 		search_merge(search, found, nnear);
 }
 
-static bool
-search_at_limit(GraphSearch *search)
+/* What counts is what a search has met, not what its arrays have been made for. */
+static Size
+search_memory(const GraphSearch *search)
 {
-	Size memory;
+	return visited_memory(&search->visited) + ((Size) search->npool + search->ndiscarded) * sizeof(Candidate);
+}
 
+static bool
+search_at_limit(const GraphSearch *search)
+{
 	if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
 		return true;
-	if (search->memory_limit == 0)
-		return false;
-	memory = visited_memory(&search->visited) + ((Size) search->pool_size + search->discarded_size) * sizeof(Candidate);
-	return memory > search->memory_limit;
+	return search->memory_limit > 0 && search_memory(search) > search->memory_limit;
 }
 
 /*

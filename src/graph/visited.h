@@ -48,11 +48,13 @@ extern void visited_grow(VisitedSet *set);
 extern bool visited_add_beyond(VisitedSet *set, uint32 key);
 extern bool visited_has_beyond(const VisitedSet *set, uint32 key);
 
-/* Bytes in use. */
+/* Bytes that the nodes in the set take, as full as its buckets are before it grows. */
+#define VISITED_BYTES_PER_NODE 8
+
 static inline Size
 visited_memory(const VisitedSet *set)
 {
-	return ((Size) set->mask + 1) * (sizeof(VisitedBucket) + sizeof(uint8));
+	return (Size) set->count * VISITED_BYTES_PER_NODE;
 }
 
 static inline uint32
