@@ -29,8 +29,8 @@
 #define NEXT_BATCH_LARGE 4
 #define LARGE_VECTOR 1024
 
-static void
-add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates)
+void
+scan_add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates)
 {
 	ScanResult *result = MemoryContextAlloc(so->results_cxt, sizeof(ScanResult));
 
@@ -42,22 +42,35 @@ add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeI
 	rows_expect(so, heap_tid);
 }
 
-static TableMeasure *
-table_begin(HnswScan *so)
+TableMeasure *
+scan_table(HnswScan *so)
 {
-	MemoryContext old = MemoryContextSwitchTo(so->cxt);
-	TableMeasure *table = palloc0(sizeof(TableMeasure));
 	IndexScanDesc scan = so->scan;
+	MemoryContext cxt;
+	MemoryContext old;
+	TableMeasure *table = so->table;
 
+	if (table != NULL)
+		return table;
+	/* ends with the scan: what is left to the next scan is memory for any query */
+	cxt = AllocSetContextCreate(so->cxt, "hnsw scan table", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	table = palloc0(sizeof(TableMeasure));
+	table->cxt = cxt;
 	table->heap = scan->heapRelation;
 	table->fetch = table_index_fetch_begin(table->heap);
 	table->slot = table_slot_create(table->heap, NULL);
 	table->index_info = BuildIndexInfo(scan->indexRelation);
 	table->estate = CreateExecutorState();
 	GetPerTupleExprContext(table->estate)->ecxt_scantuple = table->slot;
-	table->cxt = AllocSetContextCreate(so->cxt, "hnsw scan row", ALLOCSET_DEFAULT_SIZES);
+	table->predicate = ExecPrepareQual(table->index_info->ii_Predicate, table->estate);
+	table->tids = palloc(Max(so->state->layout.duplicates_per_slot, 1) * sizeof(ItemPointerData));
+	table->row_cxt = AllocSetContextCreate(cxt, "hnsw scan row", ALLOCSET_DEFAULT_SIZES);
+	table->coder = so->state->vector_coder ? so->state->vector_coder : so->state->coder;
 	table->vector = palloc_on_line(so->state->spec.dims * sizeof(float));
+	table->code = palloc_on_line(Max(so->state->spec.dims * sizeof(float), so->state->layout.code_size));
 	MemoryContextSwitchTo(old);
+	so->table = table;
 	return table;
 }
 
@@ -71,7 +84,48 @@ scan_table_end(HnswScan *so)
 	table_index_fetch_end(table->fetch);
 	ExecDropSingleTupleTableSlot(table->slot);
 	FreeExecutorState(table->estate);
+	MemoryContextDelete(table->cxt);
 	so->table = NULL;
+}
+
+/* The query, to be measured against what is re-ranked: prepared when it is first needed. */
+static CodeQuery *
+vector_query(HnswScan *so)
+{
+	if (so->state->vector_coder == NULL)
+		return so->query;
+	if (so->vector_query == NULL)
+		so->vector_query = coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
+	return so->vector_query;
+}
+
+bool
+scan_table_row_distance(HnswScan *so, float *dist)
+{
+	TableMeasure *table = so->table;
+	Datum values[INDEX_MAX_KEYS];
+	bool isnull[INDEX_MAX_KEYS];
+	MemoryContext old = MemoryContextSwitchTo(table->row_cxt);
+	bool found;
+
+	Assert(!TupIsNull(table->slot));
+	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
+	found = !isnull[0];
+	if (found && so->type->distance != NULL)
+		*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
+	else if (found)
+	{
+		found = element_read(so->type, so->state->spec.dims, values[0], table->vector);
+		if (found)
+		{
+			coder_encode(table->coder, table->vector, table->code, so->scratch);
+			*dist = code_distance(vector_query(so), table->code, NULL);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(table->row_cxt);
+	ResetPerTupleExprContext(table->estate);
+	return found;
 }
 
 /* Measures one row of the table; false if the snapshot does not see it. */
@@ -83,9 +137,6 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 	bool call_again = false;
 	bool all_dead;
 	bool found;
-	Datum values[INDEX_MAX_KEYS];
-	bool isnull[INDEX_MAX_KEYS];
-	MemoryContext old;
 
 	rows_check(so, &tid);
 	do
@@ -93,71 +144,65 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 	while (!found && call_again);
 	if (!found)
 		return false;
-	old = MemoryContextSwitchTo(table->cxt);
-	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
-	found = !isnull[0];
-	if (found && so->type->distance != NULL)
-		*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
-	else if (found)
-	{
-		found = element_read(so->type, so->state->spec.dims, values[0], table->vector);
-		if (found)
-			*dist = code_distance(so->vector_query, table->vector, NULL);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(table->cxt);
-	ResetPerTupleExprContext(table->estate);
+	found = scan_table_row_distance(so, dist);
 	ExecClearTuple(table->slot);
 	return found;
 }
 
-/* The element whose duplicates are being measured. */
-typedef struct TableArg
-{
-	HnswScan *so;
-	NodeId element;
-} TableArg;
-
+/* Measures a row of an element and adds it. */
 static void
-table_measure(ItemPointer tid, void *arg)
+measure_row(HnswScan *so, NodeId element, ItemPointer tid)
 {
-	TableArg *element = arg;
 	float dist;
 
-	if (table_distance(element->so, tid, &dist))
-		add_result(element->so, element->element, dist, tid, NODE_NONE);
+	if (table_distance(so, tid, &dist))
+		scan_add_result(so, element, dist, tid, NODE_NONE);
 	else
-		element->so->allowance--; /* not to be made up for from beyond the pool */
+		so->answered++; /* not to be made up for from beyond the pool */
+}
+
+/* The same with all rows of a list of duplicates and those behind it. */
+static void
+measure_duplicates(HnswScan *so, NodeId element, NodeId list)
+{
+	DuplicateCursor cursor = {element, list};
+
+	while (cursor.list != NODE_NONE)
+	{
+		int n = duplicates_next(&so->pages->reader, &cursor, so->table->tids);
+
+		for (int i = 0; i < n; i++)
+			measure_row(so, element, &so->table->tids[i]);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 static void
 measure_in_table(HnswScan *so, const Candidate *candidates, const ElementRef *refs, int n)
 {
-	if (so->table == NULL)
-		so->table = table_begin(so);
+	TableMeasure *table = scan_table(so);
+
 	for (int i = 0; i < n; i++)
 		if (refs[i].valid && ItemPointerIsValid(&refs[i].heap_tid))
 		{
 			rows_check(so, (ItemPointer) &refs[i].heap_tid);
-			PrefetchBuffer(so->table->heap, MAIN_FORKNUM, ItemPointerGetBlockNumber(&refs[i].heap_tid));
+			PrefetchBuffer(table->heap, MAIN_FORKNUM, ItemPointerGetBlockNumber(&refs[i].heap_tid));
 		}
 	for (int i = 0; i < n; i++)
 	{
-		TableArg arg = {so, candidates[i].node};
 		ItemPointerData tid = refs[i].heap_tid;
 
 		if (!refs[i].valid)
 		{
-			so->allowance--;
+			so->answered++;
 			continue;
 		}
 		if (ItemPointerIsValid(&tid))
-			table_measure(&tid, &arg);
-		if (refs[i].duplicates != NODE_NONE)
-			duplicates_read(&so->pages->reader, candidates[i].node, refs[i].duplicates, table_measure, &arg);
+			measure_row(so, candidates[i].node, &tid);
+		measure_duplicates(so, candidates[i].node, refs[i].duplicates);
 		CHECK_FOR_INTERRUPTS();
 	}
-	table_index_fetch_reset(so->table->fetch);
+	table_index_fetch_reset(table->fetch);
 }
 
 static void
@@ -172,12 +217,12 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 		blocks[i] = refs[i].vector_block;
 		offsets[i] = refs[i].vector_offset;
 	}
-	vector_distances(&so->pages->reader, so->vector_query, blocks, offsets, n, dist, so->vector_copy);
+	vector_distances(&so->pages->reader, vector_query(so), blocks, offsets, n, dist, so->vector_copy);
 	for (int i = 0; i < n; i++)
 		if (refs[i].valid)
-			add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
+			scan_add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
 		else
-			so->allowance--;
+			so->answered++;
 }
 
 /* How many candidates to measure now. */
@@ -206,14 +251,11 @@ scan_measure(HnswScan *so)
 		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n, refs);
 		for (int i = 0; i < n; i++)
 			if (refs[i].valid)
-				add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid, refs[i].duplicates);
+				scan_add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid, refs[i].duplicates);
 	}
 	else
 	{
 		page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
-		if (so->vector_query == NULL)
-			so->vector_query =
-				coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
 		if (so->state->layout.vector_size > 0)
 			measure_in_index(so, candidates, refs, n);
 		else

@@ -84,6 +84,7 @@ row_buffer(HnswScan *so, ItemPointer tid)
 	if (rows->fetch == NULL || !ItemPointerIsValid(tid))
 		return InvalidBuffer;
 	hint = row_hint(rows, tid);
+	Assert(hint->buffer >= InvalidBuffer && hint->buffer <= NBuffers);
 	return hint_is_for(hint, tid) ? hint->buffer : InvalidBuffer;
 }
 

@@ -1,13 +1,14 @@
 /*
  * scan.c: ORDER BY embedding <-> query.
  *
- * A search of the graph gives the ef best by estimated distance; or first what matters for the rows of the LIMIT, where
- * it is known how far to look (hnsw.adaptive_search).  ef is hnsw.ef_search or, if that is more, the LIMIT.  The exact
- * distances of what it found are measured as they are needed: the nearest measured row is returned as soon as no
- * candidate left can be nearer, by the lower bounds of the estimates.  When the executor wants more rows than that, the
- * search goes on where it stood, for as many as the LIMIT is expected to take, or for twice as many each time; when the
- * graph is exhausted, the elements that it did not reach are swept up.  So a query with a LIMIT is short of rows only
- * when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ * A search of the graph gives candidates in rounds, by estimated distance (rounds.c).  Their exact distances are measured as
+ * they are needed: the nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of
+ * the estimates.  When the executor wants more rows than a round was for, the search goes on where it stood.  When the
+ * graph is exhausted, or the memory for a search, what is left in the index comes in order of distance (sweep.c); when a
+ * search has cost as much as reading the table would, the same of the table's rows that pass the filter (exact.c).  So a
+ * query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ *
+ * The rows and their order depend on the index, the query and the settings, but not on how many rows are asked for.
  *
  * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
  * is kept back and returned last, when there is nothing else, rather than lost.
@@ -32,20 +33,6 @@
 #include "utils/float.h"
 #include "utils/snapmgr.h"
 
-#define MAX_RESUME_EF 2000
-/*
- * A search is for as many rows as a LIMIT says, at least for so many; when more are wanted, for as many as are expected,
- * or at least for so many times as many; where there is no expectation so many times, until it comes to hnsw.ef_search.
- */
-#define LEAST_RANK 10
-#define LEAST_RANK_GROWTH 1.5
-#define RANK_GROWTH 4
-/*
- * Of the pool of a search that goes on, or probably will because of a filter, what it answers for.  Towards its end a
- * pool is not complete, and what is missing there is found later: too late for its place, in strict order.  The rest waits
- * for the next time.
- */
-#define ANSWERED_SHARE 0.8
 /* Bytes that a scan may leave to the next one. */
 #define MAX_SPARE_MEMORY (2 * 1024 * 1024)
 
@@ -76,6 +63,7 @@ scan_allocate(Relation index, IndexState *state)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswScan *so = palloc0(sizeof(HnswScan));
+	size_t scratch;
 
 	so->cxt = cxt;
 	so->results_cxt = AllocSetContextCreate(cxt, "hnsw scan results", ALLOCSET_SMALL_SIZES);
@@ -85,12 +73,15 @@ scan_allocate(Relation index, IndexState *state)
 	so->search = graph_search_create(&so->pages->store, true);
 	so->query_vector = palloc_on_line(state->spec.dims * sizeof(float));
 	so->query_memory = palloc_on_line(code_query_size(state->coder));
-	so->scratch = palloc_on_line(coder_scratch_size(state->coder));
+	scratch = coder_scratch_size(state->coder);
 	if (state->vector_coder)
 	{
+		scratch = Max(scratch, coder_scratch_size(state->vector_coder));
 		so->vector_query_memory = palloc_on_line(code_query_size(state->vector_coder));
 		so->vector_copy = palloc_on_line(state->layout.vector_size);
 	}
+	so->scratch = palloc_on_line(scratch);
+	so->tids = palloc(Max(state->layout.duplicates_per_slot, 1) * sizeof(ItemPointerData));
 	so->measured = pairingheap_allocate(result_compare, NULL);
 	so->stragglers = pairingheap_allocate(result_compare, NULL);
 	scan_queue_create(so);
@@ -108,7 +99,11 @@ scan_reset(HnswScan *so)
 	so->stage = SCAN_START;
 	scan_queue_reset(so);
 	so->ntids = so->next_tid = 0;
+	so->duplicates.list = NODE_NONE;
 	so->vector_query = NULL;
+	if (so->rest != NULL)
+		sorted_free(so->rest);
+	so->rest = NULL;
 }
 
 /* Begins a scan, in the memory of the last one of the index in this session if nobody else uses that. */
@@ -121,10 +116,10 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	{
 		state->spare_scan = NULL;
 		MemoryContextSetParent(so->cxt, CurrentMemoryContext);
-		scan_reset(so);
 	}
 	else
 		so = scan_allocate(scan->indexRelation, state);
+	Assert(so->rest == NULL && so->table == NULL && so->stage == SCAN_START);
 	so->scan = scan;
 	reader_init(&so->pages->reader, scan->indexRelation, state);
 	so->nodes = running_nodes(scan);
@@ -137,6 +132,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 static void
 scan_free(HnswScan *so)
 {
+	scan_reset(so);
 	scan_table_end(so);
 	if (so->state->spare_scan == NULL && MemoryContextMemAllocated(so->cxt, true) <= MAX_SPARE_MEMORY)
 	{
@@ -168,144 +164,56 @@ hnswendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-/* The search has gone on: what it has found is queued.  It answers for its bound's rank, without one for such a share. */
+/* Forgets what has been queued and measured. */
 static void
-scan_queue_due(HnswScan *so, double share)
+scan_forget(HnswScan *so)
 {
-	GraphSearch *search = so->search;
-	int due = search->bound.rank > 0 ? search->bound.rank : Max((int) (so->ef * share), 1);
-
-	due = Min(due, search->nlive);
-	scan_queue_pool(so);
-	so->allowance += due - so->due;
-	so->due = due;
+	scan_queue_reset(so);
+	pairingheap_reset(so->measured);
 }
 
-/* How far to search for so many rows; without a bound if that is not known, or if hnsw.ef_search is not more. */
-static GraphBound
-scan_bound(HnswScan *so, int rank)
+/* Goes on without the search: what it has met is as good as any now. */
+static void
+scan_enter(HnswScan *so, ScanStage stage)
 {
-	const float *query = so->query_vector;
-	GraphBound bound = {0};
-
-	if (hnsw_adaptive_search && rank < so->ef)
+	Assert(stage > so->stage);
+	so->stage = stage;
+	so->due = PG_INT64_MAX;
+	if (stage == SCAN_STRAGGLERS)
 	{
-		bool product = so->state->spec.metric == CODE_IP;
-		float norm = product ? sqrtf(distance->ip_f32(query, query, so->state->spec.dims)) : 0;
+		pairingheap *empty = so->measured;
 
-		graph_bound(&so->state->reach, so->ef, rank, norm, &bound);
+		Assert(pairingheap_is_empty(empty));
+		so->measured = so->stragglers;
+		so->stragglers = empty;
+		so->last_dist = -get_float4_infinity();
 	}
-	return bound;
 }
 
-/* How many rows a query asks for; 0 if that is not known, or if its filter bounds their distance: mostly few pass then. */
-static double
-rows_wanted(const HnswScan *so)
+/* The search is at its end, or may not go on. */
+static void
+scan_leave_graph(HnswScan *so)
 {
-	return so->cutoff != NULL ? 0 : limit_rows(&so->nodes);
-}
-
-/* What a search for so many candidates may be for: hnsw.ef_search at least, but no more nodes than a scan may visit. */
-static int
-ef_within_limits(const HnswScan *so, double candidates)
-{
-	int most = hnsw_max_scan_tuples / GRAPH_CAPACITY(so->state->m, 0);
-
-	return (int) Max(hnsw_ef_search, Min(candidates, most));
-}
-
-/*
- * How many candidates a search is for: all rows of a LIMIT, since going on for them takes up to twice as long, and finds
- * less.  But a scan that may not go on ends after hnsw.ef_search.
- */
-static int
-scan_ef(const HnswScan *so)
-{
+	Assert(so->stage == SCAN_GRAPH);
 	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
-		return hnsw_ef_search;
-	return ef_within_limits(so, Min(rows_wanted(so), HNSWC_MAX_EF_SEARCH));
-}
-
-/* How many rows will be asked for, the one that is wanted now included, by what has been dropped so far; 0: not known. */
-static double
-rows_expected(const HnswScan *so)
-{
-	double tuples = so->scan->indexRelation->rd_rel->reltuples;
-
-	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF || rows_wanted(so) == 0)
-		return 0;
-	return limit_rows_expected(&so->nodes, (double) so->nreturned, tuples > 0 ? tuples : so->state->tuples);
-}
-
-/* Does the query drop rows by a filter?  By a join it may, too. */
-static bool
-has_filter(const HnswScan *so)
-{
-	return so->nodes.scan != NULL && so->nodes.scan->ss.ps.qual != NULL;
-}
-
-static void
-first_search(HnswScan *so)
-{
-	GraphSearch *search = so->search;
-	GraphBound bound = scan_bound(so, (int) Max(Min(rows_wanted(so), so->ef), LEAST_RANK));
-	bool all = hnsw_iterative_scan == ITERATIVE_SCAN_OFF || (rows_wanted(so) <= so->ef && !has_filter(so));
-	int nentries;
-	int top;
-
-	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
-	search->memory_limit = 0;
-	search->visit_limit = 0;
-	nentries = graph_search_descend(search, so->query, 0, so->ef, &top);
-	if (nentries == 0)
-		return;
-	search->memory_limit = (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
-	so->due = so->allowance = 0;
-	if (bound.rank > 0)
-		graph_search_within(search, so->query, so->ef, &bound, nentries);
-	else
-		graph_search_layer(search, so->query, 0, so->ef, nentries);
-	scan_queue_due(so, all ? 1 : ANSWERED_SHARE);
-}
-
-/*
- * More rows are wanted than a search was for that is bounded by distance.  Those that the query drops come on top of
- * hnsw.ef_search: among a thousand rows the ten that pass a filter are found as well as ten without one.
- */
-static void
-widen_search(HnswScan *so)
-{
-	GraphSearch *search = so->search;
-	double rank = (double) search->bound.rank * RANK_GROWTH;
-	double expected = rows_expected(so);
-	GraphBound bound;
-
-	if (expected > 0)
+		scan_enter(so, SCAN_DONE);
+	else if (round_at_limit(so) && so->due < PG_INT64_MAX)
+		so->due = PG_INT64_MAX; /* what has been met may be returned, but no more */
+	else if (round_at_limit(so))
+		scan_enter(so, SCAN_STRAGGLERS);
+	else if (round_prefers_table(so))
 	{
-		double ef = hnsw_ef_search + expected - rows_wanted(so);
-
-		rank = Max(expected, search->bound.rank * LEAST_RANK_GROWTH);
-		so->ef = Max(so->ef, ef_within_limits(so, Min(ef, MAX_RESUME_EF)));
+		scan_enter(so, SCAN_TABLE);
+		scan_forget(so);
+		/* the table has these, too */
+		pairingheap_reset(so->stragglers);
+		exact_begin(so);
 	}
-	bound = scan_bound(so, (int) Min(rank, so->ef));
-	graph_search_widen(search, so->ef, &bound);
-	scan_queue_due(so, expected > 0 ? ANSWERED_SHARE : 1);
-}
-
-/* More rows are wanted than a search found that is not bounded; false if the graph has none. */
-static bool
-resume_search(HnswScan *so)
-{
-	double expected = rows_expected(so);
-	double ef = expected > 0 ? hnsw_ef_search + expected - so->nreturned : 2.0 * so->ef;
-
-	so->ef = (int) Min(ef, MAX_RESUME_EF);
-	so->search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
-	if (!graph_search_resume(so->search, so->ef))
-		return false;
-	so->due = so->allowance = 0;
-	scan_queue_due(so, ANSWERED_SHARE);
-	return true;
+	else
+	{
+		scan_enter(so, SCAN_REST);
+		scan_rest_begin(so);
+	}
 }
 
 /* A superuser may have added operators to the family whose right side is of another type than an index's values. */
@@ -348,8 +256,6 @@ scan_start(IndexScanDesc scan)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
 	so->nreturned = 0;
-	so->ef = scan_ef(so);
-	so->allowance = INT_MAX;
 	so->last_dist = -get_float4_infinity();
 	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;
@@ -364,66 +270,49 @@ scan_start(IndexScanDesc scan)
 		so->query_value = PG_DETOAST_DATUM_COPY(query);
 		MemoryContextSwitchTo(old);
 	}
+	Assert(so->rest == NULL && so->ntids == 0 && so->nqueue == 0 && pairingheap_is_empty(so->measured));
 	so->sweep_block = HNSWC_META_BLOCK + 1;
 	so->sweep_end = InvalidBlockNumber;
 	if (so->has_query)
 	{
 		so->stage = SCAN_GRAPH;
-		first_search(so);
+		round_first(so);
 	}
 	else
 	{
-		so->stage = SCAN_SWEEP;
+		scan_enter(so, SCAN_SWEEP);
 		visited_reset(&so->search->visited, 0);
 	}
+	so->remembers = exact_may_follow(so);
 }
 
 /* Looks for more; false when there is nothing more to return. */
 static bool
 scan_more(HnswScan *so)
 {
-	GraphSearch *search = so->search;
-
-	if (so->stage == SCAN_GRAPH)
+	switch (so->stage)
 	{
-		if (search->bound.rank > 0)
-		{
-			widen_search(so);
-			return true;
-		}
-		if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
-		{
-			so->stage = SCAN_DONE;
+		case SCAN_GRAPH:
+			if (round_next(so))
+				return true;
+			scan_leave_graph(so);
+			return so->stage != SCAN_DONE;
+		case SCAN_TABLE:
+			if (exact_next(so))
+				return true;
+			break;
+		case SCAN_SWEEP:
+			if (scan_sweep(so))
+				return true;
+			break;
+		case SCAN_REST:
+			break;
+		default:
 			return false;
-		}
-		if (resume_search(so))
-			return true;
-		if (search->visit_limit > 0 && search->nvisited >= search->visit_limit)
-			so->stage = SCAN_STRAGGLERS;
-		else
-			so->stage = SCAN_SWEEP;
-		/* the graph has no more: what was met beyond the pool is as good as any */
-		so->allowance = INT_MAX;
-		if (!scan_queue_is_empty(so) || !pairingheap_is_empty(so->measured))
-			return true;
 	}
-	if (so->stage == SCAN_SWEEP)
-	{
-		if (scan_sweep(so))
-			return true;
-		so->stage = SCAN_STRAGGLERS;
-	}
-	if (so->stage == SCAN_STRAGGLERS)
-	{
-		pairingheap *empty = so->measured;
-
-		so->stage = SCAN_DONE;
-		so->measured = so->stragglers;
-		so->stragglers = empty;
-		so->last_dist = -get_float4_infinity();
-		return !pairingheap_is_empty(so->measured);
-	}
-	return false;
+	/* nothing is left but rows that were found too late */
+	scan_enter(so, SCAN_STRAGGLERS);
+	return true;
 }
 
 /* The nearest row not yet returned, once it is certain that it is; NULL when the search has to go on for more. */
@@ -434,14 +323,13 @@ scan_next_result(HnswScan *so)
 	{
 		ScanResult *nearest = NULL;
 
-		if (so->allowance <= 0)
+		if (so->answered >= so->due)
 			return NULL;
 		if (!pairingheap_is_empty(so->measured))
 			nearest = pairingheap_container(ScanResult, heap_node, pairingheap_first(so->measured));
 		if (nearest != NULL && scan_queue_is_beyond(so, nearest->dist))
 		{
 			(void) pairingheap_remove_first(so->measured);
-			so->allowance--;
 			return nearest;
 		}
 		if (scan_queue_is_empty(so))
@@ -450,26 +338,13 @@ scan_next_result(HnswScan *so)
 	}
 }
 
-static void
-add_tid(ItemPointer tid, void *arg)
-{
-	HnswScan *so = arg;
-
-	if (so->ntids == so->tids_size)
-	{
-		so->tids_size = Max(16, 2 * so->tids_size);
-		if (so->tids == NULL)
-			so->tids = MemoryContextAlloc(so->cxt, so->tids_size * sizeof(ItemPointerData));
-		else
-			so->tids = repalloc_huge(so->tids, so->tids_size * sizeof(ItemPointerData));
-	}
-	so->tids[so->ntids++] = *tid;
-}
-
 /* Lines up the rows of a result to be returned, or keeps it back. */
 static void
 scan_return(HnswScan *so, ScanResult *result)
 {
+	Assert(!isnan(result->dist));
+	Assert(so->next_tid == so->ntids && so->duplicates.list == NODE_NONE);
+	so->answered++;
 	if (result->dist < so->last_dist && hnsw_iterative_scan != ITERATIVE_SCAN_RELAXED)
 	{
 		pairingheap_add(so->stragglers, &result->heap_node);
@@ -478,9 +353,8 @@ scan_return(HnswScan *so, ScanResult *result)
 	so->last_dist = result->dist;
 	so->ntids = so->next_tid = 0;
 	if (ItemPointerIsValid(&result->heap_tid))
-		add_tid(&result->heap_tid, so);
-	if (result->duplicates != NODE_NONE)
-		duplicates_read(&so->pages->reader, result->element, result->duplicates, add_tid, so);
+		so->tids[so->ntids++] = result->heap_tid;
+	so->duplicates = (DuplicateCursor){result->element, result->duplicates};
 	pfree(result);
 }
 
@@ -496,14 +370,20 @@ scan_is_cut_off(HnswScan *so, float dist)
 	return dist > so->cutoff_dist;
 }
 
-/* Ends a scan but for the rows that were found too late. */
+/* Remembers that a row has been returned. */
 static void
-scan_cut_off(HnswScan *so)
+scan_remember(HnswScan *so, ItemPointer tid)
 {
-	scan_queue_reset(so);
-	pairingheap_reset(so->measured);
-	so->allowance = INT_MAX;
-	so->stage = SCAN_STRAGGLERS;
+	Assert(so->stage != SCAN_TABLE || so->rest != NULL);
+	if (so->nreturned >= so->returned_size)
+	{
+		so->returned_size = Max(256, 2 * so->returned_size);
+		if (so->returned != NULL)
+			so->returned = repalloc_huge(so->returned, so->returned_size * sizeof(ItemPointerData));
+		else
+			so->returned = MemoryContextAllocHuge(so->cxt, so->returned_size * sizeof(ItemPointerData));
+	}
+	so->returned[so->nreturned] = *tid;
 }
 
 bool
@@ -524,16 +404,29 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 		if (so->next_tid < so->ntids)
 		{
 			scan->xs_heaptid = so->tids[so->next_tid++];
+			Assert(ItemPointerIsValid(&scan->xs_heaptid));
 			rows_hand_over(so, &scan->xs_heaptid);
+			if (so->remembers)
+				scan_remember(so, &scan->xs_heaptid);
 			so->nreturned++;
 			scan->xs_recheck = false;
 			scan->xs_recheckorderby = false;
 			return true;
 		}
 		CHECK_FOR_INTERRUPTS();
+		if (so->duplicates.list != NODE_NONE)
+		{
+			so->next_tid = 0;
+			so->ntids = duplicates_next(&so->pages->reader, &so->duplicates, so->tids);
+			continue;
+		}
 		result = scan_next_result(so);
 		if (result != NULL && scan_is_cut_off(so, result->dist))
-			scan_cut_off(so);
+		{
+			/* nothing more but rows that were found too late */
+			scan_forget(so);
+			scan_enter(so, SCAN_STRAGGLERS);
+		}
 		else if (result != NULL)
 			scan_return(so, result);
 		else if (!scan_more(so))

@@ -15,12 +15,14 @@
 #include "lib/pairingheap.h"
 #include "nodes/execnodes.h"
 
-/* Where the next candidates come from when the queue is empty. */
+/* Where the next rows come from. */
 typedef enum ScanStage
 {
 	SCAN_START,
-	SCAN_GRAPH,      /* the search, resumed for more */
-	SCAN_SWEEP,      /* elements the search has not met, in physical order */
+	SCAN_GRAPH,      /* the search, in rounds */
+	SCAN_REST,       /* all that is left in the index, in order of distance */
+	SCAN_TABLE,      /* all that is left in the table and passes the filter, in order of distance */
+	SCAN_SWEEP,      /* no query: all elements, in physical order */
 	SCAN_STRAGGLERS, /* strict order: rows that were found too late for their place */
 	SCAN_DONE,
 } ScanStage;
@@ -35,16 +37,21 @@ typedef struct ScanResult
 	NodeId duplicates; /* lists of further rows at the same distance, or none */
 } ScanResult;
 
-/* Measuring rows of the table: rerank = table. */
+/* Measuring rows of the table: rerank = table, and exact.c. */
 typedef struct TableMeasure
 {
+	MemoryContext cxt; /* of all this */
 	Relation heap;
 	struct IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot; /* the row at hand */
 	IndexInfo *index_info;
+	ExprState *predicate; /* the index's, or NULL */
 	EState *estate;
-	MemoryContext cxt; /* per row */
+	MemoryContext row_cxt; /* emptied after each row */
+	const Coder *coder;    /* of what is measured */
 	float *vector;
+	void *code;
+	ItemPointerData *tids; /* of one list of duplicates */
 } TableMeasure;
 
 /* In which buffer a block of the heap was last met. */
@@ -63,6 +70,19 @@ typedef struct RowHints
 	bool is_heap;        /* the table's blocks are a file's */
 	BlockNumber nblocks; /* the table had at least so many */
 } RowHints;
+
+/* What the table costs instead of the search, in nodes measured by one; INFINITY if that cannot be done. */
+typedef struct ExactCost
+{
+	double read;  /* all its rows, to know which pass; 0: not known yet */
+	double total; /* and to measure these, to sort and to return them */
+} ExactCost;
+
+/* What the executor does with a row that is returned, as a cost of the same kind. */
+#define RETURN_COST 2
+
+/* Numbers in order of distance: see sorted.c. */
+typedef struct SortedSet SortedSet;
 
 typedef struct HnswScan
 {
@@ -87,14 +107,17 @@ typedef struct HnswScan
 	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
 	double cutoff_dist; /* so much; NAN: not known yet */
 	ScanStage stage;
-	int ef;
+
 	/*
-	 * The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is not
-	 * known to be all there is at its distance.  `allowance` of them may still be turned into results before the
-	 * search has to go on.
+	 * rounds.c.  The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is
+	 * not known to be all there is at its distance.  So many have been `answered`, as results in order or because they are
+	 * gone, before the search has to go on.
 	 */
-	int due;
-	int allowance;
+	int ef;
+	int64 due;
+	int64 answered;
+	bool resumed; /* the pool has been emptied for further rounds */
+	ExactCost exact_cost;
 
 	/* candidates in order of estimated distance; those before `next` have been measured */
 	Candidate *queue;
@@ -105,6 +128,7 @@ typedef struct HnswScan
 	float *least;         /* no candidate from here to nbounded is nearer than this */
 	float greatest_bound; /* of those of the present pool that are known; INFINITY: none is */
 	int nrunners_up;      /* so many that just missed the pool may be queued, too */
+	bool rest_is_left;    /* so may more of so->rest */
 	float farthest;       /* none of these is estimated to be nearer */
 
 	pairingheap *measured; /* ScanResult, nearest first */
@@ -114,9 +138,13 @@ typedef struct HnswScan
 	ItemPointerData *tids; /* rows to return now */
 	int ntids;
 	int next_tid;
-	int tids_size;
-	uint64 nreturned; /* rows since the scan began */
+	DuplicateCursor duplicates; /* where further rows at their distance are read */
+	uint64 nreturned;           /* rows since the scan began */
+	bool remembers;             /* which these are */
+	ItemPointerData *returned;
+	uint64 returned_size;
 
+	SortedSet *rest; /* SCAN_REST: candidates that are not queued; SCAN_TABLE: rows; else NULL */
 	BlockNumber sweep_block;
 	BlockNumber sweep_end;
 	BufferAccessStrategy sweep_strategy;
@@ -125,6 +153,20 @@ typedef struct HnswScan
 	RowHints rows;
 	char *vector_copy;
 } HnswScan;
+
+/* rounds.c */
+
+/* The first search of a scan; its candidates are queued. */
+extern void round_first(HnswScan *so);
+/*
+ * More rows are wanted: lets the search go on and queues what it finds.  False, with nothing done, if there is nothing more
+ * to find, a limit is met, or it would cost more than to read the table.
+ */
+extern bool round_next(HnswScan *so);
+/* Has the search looked at as many nodes as hnsw.max_scan_tuples allows? */
+extern bool round_at_limit(const HnswScan *so);
+/* Are most rows dropped, and is it cheaper to read the table than to return all that is left in the index? */
+extern bool round_prefers_table(HnswScan *so);
 
 /* margin.c */
 
@@ -147,12 +189,47 @@ extern void rows_hand_over(HnswScan *so, ItemPointer tid);
 
 /* Measures the next few candidates of the queue exactly and moves them to the heap. */
 extern void scan_measure(HnswScan *so);
+/* Adds a row, or the rows of an element, to the heap. */
+extern void scan_add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates);
+/* What it takes to measure rows of the table, kept until scan_table_end(). */
+extern TableMeasure *scan_table(HnswScan *so);
+/* The distance of the row in the table's slot; false if the index leaves such a row out. */
+extern bool scan_table_row_distance(HnswScan *so, float *dist);
 extern void scan_table_end(HnswScan *so);
 
 /* sweep.c */
 
-/* Fills the queue with elements that the search has not met; false when there are no more. */
+/* Fills the queue with elements in physical order; false when there are no more. */
 extern bool scan_sweep(HnswScan *so);
+/* Sorts all elements that are not queued and have not been by their estimated distance. */
+extern void scan_rest_begin(HnswScan *so);
+/* Writes the next of them, at most n, nearest first; returns how many there were. */
+extern int scan_rest_read(HnswScan *so, Candidate *out, int n);
+
+/* exact.c */
+
+/* Are rows returned to be remembered, since the scan may go on with the table? */
+extern bool exact_may_follow(const HnswScan *so);
+/* What the table costs instead of the search. */
+extern ExactCost exact_cost(HnswScan *so);
+/* Reads the table: its rows that pass the filter and were not returned, in order of distance. */
+extern void exact_begin(HnswScan *so);
+/* Adds the next of them to the heap of results; false if there is none. */
+extern bool exact_next(HnswScan *so);
+
+/* sorted.c */
+
+/*
+ * Numbers, each with a distance: added in any order and then read nearest first, those at one distance in their own order.
+ * Takes the memory that a search may take, beyond that temporary files.
+ */
+extern SortedSet *sorted_create(void);
+extern void sorted_add(SortedSet *set, double dist, int64 number);
+/* All have been added. */
+extern void sorted_finish(SortedSet *set);
+/* The next one; false if there is none. */
+extern bool sorted_next(SortedSet *set, double *dist, int64 *number);
+extern void sorted_free(SortedSet *set);
 
 /* queue.c */
 
@@ -162,8 +239,13 @@ extern void scan_queue_reset(HnswScan *so);
 extern void scan_queue_begin(HnswScan *so, int n);
 /* The queue has been filled with candidates that have their bounds: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
-/* Queues the live candidates of the search's pool that it has not queued before, and those that just missed it. */
-extern void scan_queue_pool(HnswScan *so);
+/*
+ * Queues the live candidates of the search's pool that it has not queued before, and those that just missed it: `missing`
+ * or more, if there are so many.
+ */
+extern void scan_queue_pool(HnswScan *so, int missing);
+/* The queue is empty and the rest is sorted: makes it ready to be filled from that. */
+extern void scan_queue_rest(HnswScan *so);
 /* Is there nothing left to be measured? */
 extern bool scan_queue_is_empty(HnswScan *so);
 /* Is none of what is left nearer than this, by the bounds of the estimates? */

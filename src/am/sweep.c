@@ -1,10 +1,13 @@
 /*
- * sweep.c: the elements that a scan's search has not met, in physical order.
+ * sweep.c: the elements that a scan's search has not met, read in physical order.
  *
- * A graph search may end before a query has got its rows: nodes can be unreachable, and the memory for a search is
- * limited.  Then the element pages are read from the first to the last, and what the search has not visited is measured
- * and queued, some thousand elements at a time, so that within such a batch rows still come nearest first.  With no
- * query (NULL, or a zero vector under the cosine metric) all elements are swept, in no particular order.
+ * A graph search may end before a query has got its rows: nodes can be unreachable, and the memory of a search is limited.
+ * Then the element pages are read from the first to the last.  What has not been queued yet is sorted by its estimated
+ * distance, together with what the search has met but left, so that the rest of the scan's rows come nearest first.
+ *
+ * With no query (NULL, or a zero vector under the cosine metric) all rows are as far.  Then they are queued page by page.
+ *
+ * What may be relied upon: an element is queued once, since the search has marked what it has met.
  *
  * Locks: none but the share lock during recovery.
  */
@@ -16,9 +19,10 @@
 #include "am/scan.h"
 #include "miscadmin.h"
 
+/* Elements that are queued at a time where there is no query. */
 #define SWEEP_BATCH 4096
 
-/* Queues a page's elements that have not been visited. */
+/* Queues a page's elements that have not been visited, measured if there is a query. */
 static void
 sweep_page(HnswScan *so, BlockNumber block, Page page)
 {
@@ -28,32 +32,28 @@ sweep_page(HnswScan *so, BlockNumber block, Page page)
 	for (uint32 i = 0; i < used; i++)
 	{
 		Slot *slot = page_slot(layout, page, i);
-		NodeId node = node_address(layout, block, i);
-		Candidate *candidate = &so->queue[so->nqueue];
+		Candidate candidate = {.node = node_address(layout, block, i)};
 
-		if (!slot_is_live(slot) || visited_has(&so->search->visited, node))
+		if (!slot_is_live(slot) || visited_has(&so->search->visited, candidate.node))
 			continue;
-		candidate->node = node;
-		candidate->generation = slot->generation;
-		candidate->flags = 0;
-		candidate->dist = candidate->bound = 0;
+		candidate.generation = slot->generation;
 		if (so->has_query)
-			candidate->dist = code_distance(so->query, slot_code(layout, slot), &candidate->bound);
-		if (so->has_query && so->type->distance != NULL)
-			candidate->bound = INFINITY;
-		if (isnan(candidate->dist))
-			candidate->dist = INFINITY;
-		so->nqueue++;
+			candidate.dist = code_distance(so->query, slot_code(layout, slot), NULL);
+		if (isnan(candidate.dist))
+			candidate.dist = INFINITY;
+		Assert(so->nqueue < so->queue_size);
+		so->queue[so->nqueue++] = candidate;
 	}
 }
 
-bool
-scan_sweep(HnswScan *so)
+/* Reads the next page, for which the queue has room; false when there is none. */
+static bool
+sweep_next_page(HnswScan *so)
 {
 	Relation index = so->scan->indexRelation;
-	int slots_per_page = so->state->layout.slots_per_page;
+	Buffer buffer;
+	Page page;
 
-	scan_queue_begin(so, SWEEP_BATCH + slots_per_page);
 	if (so->sweep_end == InvalidBlockNumber)
 	{
 		so->sweep_end = RelationGetNumberOfBlocks(index);
@@ -65,19 +65,92 @@ scan_sweep(HnswScan *so)
 			MemoryContextSwitchTo(old);
 		}
 	}
-	while (so->sweep_block < so->sweep_end && so->nqueue < SWEEP_BATCH)
-	{
-		BlockNumber block = so->sweep_block++;
-		Buffer buffer = reader_pin_any(&so->pages->reader, block, so->sweep_strategy);
-		Page page = BufferGetPage(buffer);
+	if (so->sweep_block >= so->sweep_end)
+		return false;
+	buffer = reader_pin_any(&so->pages->reader, so->sweep_block, so->sweep_strategy);
+	page = BufferGetPage(buffer);
+	if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID && page_tail(page)->kind == PAGE_ELEMENT)
+		sweep_page(so, so->sweep_block, page);
+	reader_unpin(&so->pages->reader, buffer);
+	so->sweep_block++;
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
 
-		if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID && page_tail(page)->kind == PAGE_ELEMENT)
-			sweep_page(so, block, page);
-		reader_unpin(&so->pages->reader, buffer);
-		CHECK_FOR_INTERRUPTS();
-	}
+bool
+scan_sweep(HnswScan *so)
+{
+	Assert(!so->has_query);
+	scan_queue_begin(so, SWEEP_BATCH + so->state->layout.slots_per_page);
+	while (so->nqueue < SWEEP_BATCH && sweep_next_page(so))
+		;
 	if (so->nqueue == 0)
 		return false;
 	scan_queue_ready(so);
 	return true;
+}
+
+/* A candidate as a number, and back. */
+static int64
+candidate_number(const Candidate *candidate)
+{
+	return (int64) ((uint64) candidate->generation << 32 | candidate->node);
+}
+
+static Candidate
+numbered_candidate(double dist, int64 number)
+{
+	return (Candidate){.dist = (float) dist, .node = (NodeId) number, .generation = (uint16) (number >> 32)};
+}
+
+/* Sorts candidates that have not been queued. */
+static void
+sort_candidates(HnswScan *so, const Candidate *candidates, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!(candidates[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
+			sorted_add(so->rest, candidates[i].dist, candidate_number(&candidates[i]));
+}
+
+/* Sorts what is queued and empties the queue. */
+static void
+sort_queue(HnswScan *so)
+{
+	for (int i = so->next; i < so->nqueue; i++)
+		sorted_add(so->rest, so->queue[i].dist, candidate_number(&so->queue[i]));
+	scan_queue_reset(so);
+}
+
+void
+scan_rest_begin(HnswScan *so)
+{
+	MemoryContext old = MemoryContextSwitchTo(so->cxt);
+	GraphSearch *search = so->search;
+
+	Assert(so->rest == NULL && so->has_query);
+	so->rest = sorted_create();
+	MemoryContextSwitchTo(old);
+	sort_candidates(so, search->pool, search->npool);
+	sort_candidates(so, search->discarded, search->ndiscarded);
+	do
+	{
+		sort_queue(so); /* while no page is locked */
+		scan_queue_begin(so, so->state->layout.slots_per_page);
+	} while (sweep_next_page(so));
+	Assert(so->nqueue == 0);
+	sorted_finish(so->rest);
+	scan_queue_rest(so);
+}
+
+int
+scan_rest_read(HnswScan *so, Candidate *out, int n)
+{
+	double dist;
+	int64 number;
+	int read = 0;
+
+	Assert(so->stage == SCAN_REST && n > 0);
+	while (read < n && sorted_next(so->rest, &dist, &number))
+		out[read++] = numbered_candidate(dist, number);
+	return read;
 }

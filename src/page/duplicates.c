@@ -181,37 +181,34 @@ chain_guard(ChainGuard *guard, PageReader *reader, NodeId list)
 	}
 }
 
-void
-duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemPointer tid, void *arg), void *arg)
+int
+duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *tids)
 {
 	const PageLayout *layout = &reader->state->layout;
-	ChainGuard guard = {NODE_NONE};
+	BlockNumber block = node_block(layout, cursor->list);
+	Buffer buffer = reader_pin(reader, block, PAGE_DUPLICATE);
+	DuplicateSlot *slot = (DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, cursor->list));
+	int n = 0;
 
-	Assert(owner != NODE_NONE);
-	while (list != NODE_NONE)
+	Assert(cursor->list != NODE_NONE && cursor->owner != NODE_NONE);
+	if (!reader->lock)
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	chain_guard(&cursor->guard, reader, cursor->list);
+	if (slot->count > layout->duplicates_per_slot)
+		page_corrupted(reader->index, block, "a list of duplicates is too long");
+	if (slot->owner != cursor->owner || (slot->state != SLOT_LIVE && slot->state != SLOT_FREE))
+		list_is_not(reader, block, "a list of duplicates belongs to another element");
+	cursor->list = slot->next;
+	if (slot->state == SLOT_LIVE)
 	{
-		BlockNumber block = node_block(layout, list);
-		Buffer buffer = reader_pin(reader, block, PAGE_DUPLICATE);
-		DuplicateSlot *slot = (DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, list));
-
-		if (!reader->lock)
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		chain_guard(&guard, reader, list);
-		if (slot->count > layout->duplicates_per_slot)
-			page_corrupted(reader->index, block, "a list of duplicates is too long");
-		if (slot->owner != owner || (slot->state != SLOT_LIVE && slot->state != SLOT_FREE))
-			list_is_not(reader, block, "a list of duplicates belongs to another element");
-		list = slot->next;
-		if (slot->state == SLOT_LIVE)
-			for (int i = 0; i < slot->count; i++)
-			{
-				if (!ItemPointerIsValid(&slot->tids[i]))
-					page_corrupted(reader->index, block, "a list of duplicates has a row that cannot be");
-				add(&slot->tids[i], arg);
-			}
-		if (!reader->lock)
-			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-		reader_unpin(reader, buffer);
-		CHECK_FOR_INTERRUPTS();
+		n = slot->count;
+		memcpy(tids, slot->tids, n * sizeof(ItemPointerData));
+		for (int i = 0; i < n; i++)
+			if (!ItemPointerIsValid(&tids[i]))
+				page_corrupted(reader->index, block, "a list of duplicates has a row that cannot be");
 	}
+	if (!reader->lock)
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	reader_unpin(reader, buffer);
+	return n;
 }

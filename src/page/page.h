@@ -353,10 +353,6 @@ extern void page_store_elements(PageReader *reader, const CodeQuery *query, cons
  * Hangs a heap TID on an element whose vector equals the row's; false if the element is not there any more.
  */
 extern bool duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, bool wal);
-/* Calls add() for the heap TIDs of an element's lists from `list` on. */
-extern void duplicates_read(PageReader *reader, NodeId owner, NodeId list, void (*add)(ItemPointer tid, void *arg),
-							void *arg);
-
 /*
  * Notices when a chain of lists leads into itself: it remembers one list, and a later one each time as many steps as before
  * have been made (Brent, "An improved Monte Carlo factorization algorithm", 1980).
@@ -370,6 +366,20 @@ typedef struct ChainGuard
 
 /* The chain goes on with `list`: raises an error if that was there before.  `guard` is zero at the start of a chain. */
 extern void chain_guard(ChainGuard *guard, PageReader *reader, NodeId list);
+
+/* Where the heap TIDs of an element's lists are read, one list at a time.  It may be kept as long as the scan's snapshot. */
+typedef struct DuplicateCursor
+{
+	NodeId owner;
+	NodeId list; /* the next one, or none */
+	ChainGuard guard;
+} DuplicateCursor;
+
+/*
+ * Copies the heap TIDs of the cursor's list, at most duplicates_per_slot, and moves to the next list; returns how many
+ * there were, perhaps none.
+ */
+extern int duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *tids);
 
 /* prune.c */
 

@@ -1,11 +1,10 @@
 /*
  * running.c: what a scan can know of the query that it is part of.
  *
- * The access method is told of an order and nothing else, but a search does better when it knows how many nearest rows
- * matter, and where it may end.  So the query that is running is remembered, and its plan looked through for the scan
- * and for the LIMIT that its rows are for.  Those that a filter or a join drops come on top of what a LIMIT says; how
- * many these will be is guessed from how many there were so far.  There may be no LIMIT, or one that is not found, and the
- * guess may be wrong: the numbers are hints of how far to search, and a scan goes on for as many rows as it is asked for.
+ * The access method is told of an order and nothing else, but a search does better when it knows which share of its rows
+ * passes filters and joins, and where it may end.  So the query that is running is remembered, and its plan looked through for
+ * the scan and for the LIMIT that its rows are for.  There may be no LIMIT, or one that is not found: what comes of it
+ * is a hint of how far to search, and a scan goes on for as many rows as it is asked for.
  */
 #include "postgres.h"
 
@@ -108,33 +107,4 @@ running_nodes(IndexScanDesc scan)
 	if (running != NULL && running->planstate != NULL)
 		(void) find_nodes(running->planstate, &lookup);
 	return lookup.found;
-}
-
-double
-limit_rows(const ScanNodes *nodes)
-{
-	const LimitState *limit = nodes->limit;
-
-	if (limit == NULL || limit->noCount)
-		return 0;
-	return (double) limit->count + (double) limit->offset + nodes->beyond;
-}
-
-/*
- * What the planner expects counts as much as so many rows that have been seen.  It may be far off, and rows that pass a
- * filter may come in clumps; so no more are expected than so many times those that have been returned.
- */
-#define PLANNED_ROWS 10
-#define MOST_GROWTH 32
-
-double
-limit_rows_expected(const ScanNodes *nodes, double returned, double tuples)
-{
-	double planned = outerPlanState(nodes->limit)->plan->plan_rows;
-	double share = tuples > 0 ? Min(1.0, planned / tuples) : 1.0;
-	double passed = Min((double) nodes->limit->position, returned);
-	double left = Max(1.0, limit_rows(nodes) - passed);
-
-	share = (passed + share * PLANNED_ROWS) / (returned + PLANNED_ROWS);
-	return Min(returned + left / share, Max(1.0, returned) * MOST_GROWTH);
 }

@@ -24,12 +24,5 @@ extern void running_leave(QueryDesc *outer);
 
 /* The nodes that belong to a scan of the query that is running.  They live as long as the query. */
 extern ScanNodes running_nodes(IndexScanDesc scan);
-/* The rows that a LIMIT asks for, those that it leaves out included; 0 for none. */
-extern double limit_rows(const ScanNodes *nodes);
-/*
- * How many rows a scan will have returned when the LIMIT above it is met, as there is one: what filters and joins drop is
- * guessed by what they let pass of those returned so far, and at first by what the planner expected of the index's tuples.
- */
-extern double limit_rows_expected(const ScanNodes *nodes, double returned, double tuples);
 
 #endif /* HNSWC_RUNNING_H */

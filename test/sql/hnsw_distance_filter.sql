@@ -50,7 +50,7 @@ SELECT filter, test_filter('v', '<->', filter) FROM unnest(ARRAY[
 	'sqrt(#) < sqrt($)', 'power(#, 2) <= power($, 2)', '# ^ 2 < $ ^ 2', '(1 + #) ^ -1.5 > (1 + $) ^ -1.5', 'exp(-#) > exp(-$)', 'ln(1 + #) < ln(1 + $)', '|/ (# + 1) < |/ ($ + 1)',
 	'greatest(0.1, 10 - #) > 10 - $', 'least(#, 1e9) < $', 'coalesce(#, 1e9) < $', 'coalesce(10 - #, 0) > 10 - $', 'greatest(#, NULL) < $', 'coalesce(#, NULL) < $',
 	'round(#::numeric, 2) < $::numeric', 'round(#) < $', '#::numeric(8, 3) <= $::numeric', '1 - #::numeric > 1 - $::numeric', 'exp(-power(# / 2, 2)) > exp(-power($ / 2, 2))']) filter;
--- and filters that do not, or not in such a way
+-- and filters that do not, or not in such a way; the last one does, but where the nearest rows do not pass the table is read
 SELECT filter, test_filter('v', '<->', filter) FROM unnest(ARRAY[
 	'# > $', '# >= $', '-# < -$', '1 - # < 1 - $', '# <> $', '# = $', '# < ''NaN''', '# < ''Infinity''', '0 * # < 1', '# < $ OR id < 0',
 	'# < $ + 0 * id', '1 / (1 - #) > 1 / (1 - $)', '1 / # > 1 / $', '1 / (1 + #) < 1 / (1 + $)', 'power(# - 5, 2) < 1', 'power(#, 0) < 2', 'greatest(100, #) < 101', 'least(#, 0) < 1',

@@ -143,16 +143,17 @@ my $in_function = $node->safe_psql('postgres', q{
 my ($plain) = effort('<->', 'on', 80, 40);
 is($in_function, $plain, 'LIMIT 40 in a function');
 
-# A LIMIT of more rows than hnsw.ef_search: a search for all of them at once.
+# A LIMIT of more rows than hnsw.ef_search: the search goes on, since the first rows are those of a smaller LIMIT.  What it
+# finds too late it loses, but not much; nor does it look at much more.
 $node->safe_psql('postgres', q{SELECT set_truth('<->', 100)});
 my ($recall, $hits) = effort('<->', 'on', 100, 100);
-foreach my $ef (1, 40, 99)
+foreach my $ef (20, 40, 99)
 {
 	my ($small_recall, $small_hits) = effort('<->', 'on', $ef, 100);
-	is($small_recall, $recall, "LIMIT 100, ef_search $ef: recall as with 100");
-	cmp_ok(abs($small_hits - $hits), '<', 0.01 * $hits, "LIMIT 100, ef_search $ef: $small_hits looks, with 100 $hits");
+	cmp_ok($small_recall, '>', $recall - 0.05, "LIMIT 100, ef_search $ef: recall $small_recall, with 100 $recall");
+	cmp_ok($small_hits, '<', 1.5 * $hits, "LIMIT 100, ef_search $ef: $small_hits looks, with 100 $hits");
 }
-# Also where something is done to the rows in between.
+# Nor where something is done to the rows in between.
 $node->safe_psql('postgres', 'CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT id FROM t; ANALYZE parent');
 my $distance = 'v <-> mixed_vector(-1)';
 my @queries = ("SELECT id FROM t ORDER BY $distance LIMIT 150 FOR UPDATE",
@@ -162,25 +163,29 @@ my @queries = ("SELECT id FROM t ORDER BY $distance LIMIT 150 FOR UPDATE",
 	"SELECT id FROM (SELECT id, random() FROM t ORDER BY $distance) nearest LIMIT 150",
 	"SELECT id FROM t WHERE EXISTS (SELECT FROM parent) ORDER BY $distance LIMIT 150",
 	"SELECT id FROM t ORDER BY $distance, id LIMIT 150");
-foreach my $query (@queries)
+foreach my $ef (10, 40)
 {
-	my ($small, $large) = (looks($query, 10), looks($query, 151));
-	ok(defined $large, "$query: by the index");
-	cmp_ok(abs($small - $large), '<', 0.03 * $large, "$query: $small looks, with ef_search 151 $large");
+	my $plain = looks("SELECT id FROM t ORDER BY $distance LIMIT 150", $ef);
+	foreach my $query (@queries)
+	{
+		my $looks = looks($query, $ef);
+		ok(defined $looks, "$query: by the index");
+		cmp_ok(abs($looks - $plain), '<', 0.15 * $plain, "$query: $looks looks, by the plain query $plain");
+	}
 }
-# But not where a filter lets few of them pass anyway.
+# A filter on the distance ends the scan.
 my ($few, $many) = map { looks("SELECT id FROM t WHERE $distance < 0.1 ORDER BY $distance LIMIT $_", 40) } (10, 1000);
 cmp_ok($many, '<', 1.2 * $few, "LIMIT 1000 of rows that are near: $many looks, with LIMIT 10 $few");
-# Or where it is to stop after hnsw.ef_search, or after so many nodes.
-foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 99])
+# So does hnsw.ef_search, where it is to, or so many nodes.
+foreach (["iterative_scan = 'off'", 20], ['max_scan_tuples = 1', 500])
 {
 	my ($setting, $most) = @$_;
 	cmp_ok($node->safe_psql('postgres', qq{
 		SET enable_seqscan = off;
 		SET hnsw.ef_search = 20;
 		SET hnsw.$setting;
-		SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> mixed_vector(-1) LIMIT 100) f
-	}), '<=', $most, "LIMIT 100 with $setting");
+		SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> mixed_vector(-1) LIMIT 1000) f
+	}), '<=', $most, "LIMIT 1000 with $setting");
 }
 
 # Rows that are gone but not vacuumed are passed over.

@@ -46,14 +46,14 @@ sub effort
 # Each with the LIMIT that asks for as many rows without it, and the most that may be missed, in shares of what is missed
 # without it, adaptive and not.  Of expressions the planner expects a two-hundredth, of inequalities a third.
 my @filters = (
-	['id <= 3000', 40, 0.8, 0.88],
-	['id <= 1200', 100, 0.45, 0.45],
-	['id <= 400', 300, 0.2, 0.2],
-	['id % 10 = 3', 100, 0.6, 0.58],
-	['id % 30 = 3', 300, 0.35, 0.3],
-	['abs(id % 10) < 1', 100, 0.83, 0.8],
-	['abs(id % 30) < 1', 300, 0.48, 0.45],
-	['EXISTS (SELECT FROM tenth WHERE tenth.id = t.id)', 100, 0.6, 1]);
+	['id <= 3000', 40, 0.8, 0.92],
+	['id <= 1200', 100, 0.5, 0.5],
+	['id <= 400', 300, 0.25, 0.25],
+	['id % 10 = 3', 100, 0.7, 0.7],
+	['id % 30 = 3', 300, 0.45, 0.4],
+	['abs(id % 10) < 1', 100, 0.85, 0.87],
+	['abs(id % 30) < 1', 300, 0.5, 0.45],
+	['EXISTS (SELECT FROM tenth WHERE tenth.id = t.id)', 100, 0.72, 1]);
 foreach my $adaptive ('on', 'off')
 {
 	my ($unfiltered) = effort('true', 10, $adaptive);
