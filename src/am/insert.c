@@ -33,14 +33,15 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 	GraphInsert *insert = graph_insert_create(&pages->store, state->ef_construction);
 	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)), vector,
 								   palloc_on_line(coder_scratch_size(state->coder)));
+	BlockNumber lock;
 
 	pages->element.heap_tid = *heap_tid;
 	pages->element.code = encode(state->coder, state->layout.code_size, vector);
 	if (state->layout.vector_size > 0)
 		pages->element.vector = encode(state->vector_coder, state->layout.vector_size, vector);
-	index_insert_lock(index);
+	lock = index_insert_lock(index);
 	graph_insert(insert, query, pages->element.code, graph_random_layer(state->m));
-	index_insert_unlock(index);
+	index_insert_unlock(index, lock);
 }
 
 /*

@@ -406,10 +406,13 @@ extern int duplicates_free(PageReader *reader, BlockNumber block, FullTransactio
 
 /* locks.c */
 
-/* Held by an insert from before it searches until its last link is written. */
-extern void index_insert_lock(Relation index);
-extern void index_insert_unlock(Relation index);
-/* Waits until all inserts that are running now have ended. */
+/*
+ * Held by an insert from before it searches until its last link is written; never waits.  Returns which lock it is, for
+ * index_insert_unlock().  No page lock is held.
+ */
+extern BlockNumber index_insert_lock(Relation index);
+extern void index_insert_unlock(Relation index, BlockNumber lock);
+/* Waits until all inserts that are running now have ended; for vacuum alone.  No page lock is held. */
 extern void index_insert_barrier(Relation index);
 
 #endif /* HNSWC_PAGE_H */
