@@ -43,6 +43,7 @@ statistics_measure(Relation index, double tuples, GraphReach *reach)
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
 
+	Assert(tuples >= 0);
 	*reach = state->reach;
 	if (!reach_is_measurable(state))
 		memset(reach, 0, sizeof(*reach));

@@ -1,20 +1,22 @@
 /*
  * vacuum.c: taking rows that are gone out of an index, and its statistics.
  *
- * One run goes over the node pages up to three times; vector pages are not read.
+ * One run goes over the node pages some times, three for its steps and some more to follow their links; vector pages are
+ * not read.
  *
  *   mark     Every row is looked up.  An element without rows becomes dead, one that has lost its own row but not its
  *            duplicates a shell.  The nodes above a dead element become dead with it.  Then all inserts that are running
  *            are waited for: whoever comes later sees the dead and does not link to them.
- *   repair   Every live node that links to a dead one gets a new list.  A node to which only dead ones have linked gets
- *            a link.  A dead entry point is replaced.  Now no scan that starts can meet a dead node any more.
+ *   repair   Every live node that links to a dead one gets a new list.  A dead entry point is replaced.  Now no scan that
+ *            starts can meet a dead node any more.  Then what cannot be reached any more, or hardly, is linked anew and
+ *            gets upper nodes where too few are left.
  *   free     The dead slots are freed, as of now: they are reused when everybody has gone who was running at this moment.
  *
  * What callers may rely on: it may be interrupted anywhere, by an error or a crash.  Every change leaves an index that
  * is as good as before, and dead nodes that were left over are found by the next run, which sees to them as if it had
  * marked them itself.
  *
- * Memory: a byte for each block and five bits for each slot.
+ * Memory: a byte for each block and one for each slot.
  *
  * Locks: one page at a time, share locks where nothing changes (prune.c takes two); none while neighbours are selected.
  */
@@ -29,19 +31,12 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-static void
-node_set_init(NodeSet *set, uint64 size)
-{
-	set->size = size;
-	set->count = 0;
-	set->words = palloc_extended((size / 64 + 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
 static bool
 row_is_gone(HnswVacuum *vacuum, const Slot *slot)
 {
 	ItemPointerData tid = slot->u.heap_tid;
 
+	Assert(slot->state == SLOT_LIVE && slot->layer == 0);
 	return vacuum->callback != NULL && vacuum->callback(&tid, vacuum->callback_state);
 }
 
@@ -130,7 +125,9 @@ collect_slots(HnswVacuum *vacuum, BlockNumber block, Page page)
 			node_set_add(&vacuum->dead, node_address(layout, block, i));
 			vacuum->blocks[block] |= BLOCK_HAS_DEAD;
 		}
-		else if (slot->state == SLOT_LIVE && tail->kind == PAGE_ELEMENT)
+		else if (slot_is_live(slot))
+			node_set_add(&vacuum->live, node_address(layout, block, i));
+		if (slot->state == SLOT_LIVE && tail->kind == PAGE_ELEMENT)
 			vacuum->stats->num_index_tuples += 1;
 	}
 }
@@ -255,6 +252,7 @@ vacuum_mark(HnswVacuum *vacuum)
 	}
 	mark_ragged(vacuum);
 	/* now all dead elements are known */
+	Assert(vacuum->dead.size == vacuum->ragged.size);
 	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < vacuum->nblocks; block++)
 		if ((vacuum->blocks[block] & BLOCK_KIND) == PAGE_UPPER)
 		{
@@ -298,6 +296,7 @@ static void
 vacuum_init(HnswVacuum *vacuum)
 {
 	Relation index = vacuum->info->index;
+	NodeSet *sets[] = {&vacuum->dead, &vacuum->ragged, &vacuum->live, &vacuum->raised, &vacuum->orphans, &vacuum->poor};
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
 
@@ -307,11 +306,8 @@ vacuum_init(HnswVacuum *vacuum)
 	vacuum->layout = &state->layout;
 	vacuum->nblocks = RelationGetNumberOfBlocks(index);
 	vacuum->blocks = palloc_extended(vacuum->nblocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	node_set_init(&vacuum->dead, (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
-	node_set_init(&vacuum->ragged, (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
-	node_set_init(&vacuum->lost, (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
-	node_set_init(&vacuum->linked, (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
-	node_set_init(&vacuum->poor, (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
+	for (int i = 0; i < lengthof(sets); i++)
+		node_set_init(sets[i], (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
 	vacuum->top = NODE_NONE;
 	vacuum->top_layer = -1;
 }
@@ -325,6 +321,7 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	HnswVacuum vacuum = {info, stats, callback, callback_state};
 	GraphReach reach;
 
+	Assert(info->index->rd_rel->relkind == RELKIND_INDEX);
 	stats->num_index_tuples = 0;
 	stats->pages_deleted = 0;
 	vacuum_init(&vacuum);

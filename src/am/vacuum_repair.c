@@ -3,8 +3,8 @@
  *
  * Waits until no insert is left that has seen the dead nodes alive.  Then goes over all node pages, also those that have
  * come since the run began: a live node that links to a dead one is repaired by the graph layer.  On the way it notes
- * who is linked to.  The entry point is made a live one.  A node to which only dead ones have linked, or around which
- * nearly all is dead, would be lost though nothing of it was removed: it is linked again as if it were inserted.
+ * who has, and who had, a node above it.  The entry point is made a live one.  What is hard to find then, though nothing of it was
+ * removed, is vacuum_mend.c's.
  *
  * Afterwards nothing leads to a dead node any more; see src/page/README.
  *
@@ -18,7 +18,6 @@
 #include "compat.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 
 static bool
 is_dead(NodeId node, void *arg)
@@ -31,9 +30,7 @@ typedef struct Repairer
 {
 	GraphRepair *repair;
 	GraphInsert *insert;
-	void *query_memory;
-	void *scratch;
-	void *code;
+	GraphProbe *probe;
 } Repairer;
 
 static void
@@ -43,30 +40,31 @@ repairer_init(Repairer *repairer, HnswVacuum *vacuum)
 
 	repairer->repair = graph_repair_create(store, is_dead, vacuum);
 	repairer->insert = graph_insert_create(store, vacuum->reader->state->ef_construction);
-	repairer->query_memory = palloc_on_line(code_query_size(store->coder));
-	repairer->scratch = palloc_on_line(coder_scratch_size(store->coder));
-	repairer->code = palloc_on_line(vacuum->layout->code_size);
+	repairer->probe = graph_probe_create(store, vacuum->reader->state->spec.dims);
 }
 
+/* Adds a node to a set, unless it has come since the run began. */
 static void
-note_links(NodeSet *set, const NodeId *links, int n)
+note_node(NodeSet *set, NodeId node)
 {
-	for (int i = 0; i < n; i++)
-		if (links[i] < set->size)
-			node_set_add(set, links[i]);
+	if (node < set->size)
+		node_set_add(set, node);
 }
 
-/* Does a live node link to a dead one?  Notes who links to whom, and the highest layer. */
+/* Does a live node link to a dead one?  Notes who has, or had, a node above it, and the highest layer. */
 static bool
 needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
 {
 	NodeId links[GRAPH_MAX_LINKS];
 	int n = links_read(slot_links(vacuum->layout, slot), GRAPH_CAPACITY(vacuum->layout->m, slot->layer), links);
 
-	if (node_set_has(&vacuum->dead, node))
-		note_links(&vacuum->lost, links, n);
+	if (slot->layer > 0 && slot->state == SLOT_DEAD)
+		note_node(&vacuum->orphans, slot->next);
 	if (!slot_is_live(slot))
 		return false;
+	Assert(!node_set_has(&vacuum->dead, node));
+	if (slot->layer > 0)
+		note_node(&vacuum->raised, slot->next);
 	if (slot->layer > vacuum->top_layer)
 	{
 		vacuum->top = node;
@@ -75,42 +73,18 @@ needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
 	for (int i = 0; i < n; i++)
 		if (node_set_has(&vacuum->dead, links[i]))
 			return true;
-	note_links(&vacuum->linked, links, n);
 	return false;
 }
 
-/* Gives a live node links from and to near ones. */
-static void
-reconnect_node(HnswVacuum *vacuum, Repairer *repairer, NodeId node)
-{
-	const PageLayout *layout = vacuum->layout;
-	const Coder *coder = vacuum->pages->store.coder;
-	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, node), PAGE_ANY_NODE, BUFFER_LOCK_SHARE);
-	Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, node));
-	bool live = slot_is_live(slot);
-	int layer = slot->layer;
-
-	memcpy(repairer->code, slot_code(layout, slot), layout->code_size);
-	UnlockReleaseBuffer(buffer);
-	if (live)
-		graph_reconnect(repairer->insert,
-						coder_query_code(coder, repairer->query_memory, repairer->code, repairer->scratch), node,
-						layer);
-}
-
+/*
+ * Repairs a node.  If nearly all around it is dead, or if it is above layer 0, where few nodes have to lead everywhere, it
+ * is searched for anew later.
+ */
 static void
 repair_node(HnswVacuum *vacuum, Repairer *repairer, NodeId node, int layer)
 {
-	GraphStore *store = &vacuum->pages->store;
-	NodeId links[GRAPH_MAX_LINKS];
-	int n;
-	bool poor;
-
-	poor = graph_repair_node(repairer->repair, node, layer) && repairer->repair->poor;
-	n = store->neighbours(store, node, layer, GENERATION_ANY, links);
-	note_links(&vacuum->linked, links, n);
-	if (poor)
-		note_links(&vacuum->poor, &node, 1);
+	if (graph_repair_node(repairer->repair, node, layer) && (layer > 0 || repairer->repair->poor))
+		note_node(&vacuum->poor, node);
 }
 
 /* Repairs the nodes of a page. */
@@ -148,25 +122,6 @@ repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
 	}
 }
 
-/*
- * Nodes to which nobody links any more, or that have too few links.  They come last: now a search does not get lost among
- * the dead, and each that is linked to again is reached by the searches for the next.
- */
-static void
-repair_lost(HnswVacuum *vacuum, Repairer *repairer)
-{
-	for (uint64 word = 0; word <= vacuum->lost.size / 64; word++)
-	{
-		uint64 lost = vacuum->lost.words[word] & ~vacuum->linked.words[word] & ~vacuum->dead.words[word];
-
-		for (uint64 left = lost | vacuum->poor.words[word]; left != 0; left &= left - 1)
-		{
-			VACUUM_DELAY_POINT();
-			reconnect_node(vacuum, repairer, (NodeId) (word * 64 + pg_rightmost_one_pos64(left)));
-		}
-	}
-}
-
 /* Makes a live node the entry point if that is dead, or lower than it could be. */
 static void
 repair_entry(HnswVacuum *vacuum)
@@ -182,6 +137,7 @@ repair_entry(HnswVacuum *vacuum)
 		/* what an insert has made the entry point meanwhile is alive */
 		if (!dead && layer >= vacuum->top_layer)
 			return;
+		Assert(!node_set_has(&vacuum->dead, vacuum->top));
 		if (store->set_entry(store, entry, vacuum->top, Max(vacuum->top_layer, 0)))
 			return;
 		CHECK_FOR_INTERRUPTS();
@@ -194,6 +150,7 @@ vacuum_repair(HnswVacuum *vacuum)
 	Repairer repairer;
 	BlockNumber nblocks;
 
+	Assert(vacuum->dead.count > 0 && vacuum->top == NODE_NONE);
 	repairer_init(&repairer, vacuum);
 	index_insert_barrier(vacuum->info->index);
 	nblocks = RelationGetNumberOfBlocks(vacuum->info->index);
@@ -207,5 +164,5 @@ vacuum_repair(HnswVacuum *vacuum)
 		repair_page(vacuum, &repairer, block);
 	}
 	repair_entry(vacuum);
-	repair_lost(vacuum, &repairer);
+	vacuum_mend(vacuum, repairer.insert, repairer.probe);
 }

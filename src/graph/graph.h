@@ -149,6 +149,7 @@ typedef struct GraphSearch
 	int ndiscarded;
 	int discarded_size;
 	int64 nvisited;
+	float nearest_entry;               /* distance of the nearest live node that it began from; INFINITY: none */
 	bool limited;                      /* a limit ended it */
 	NodeId entries[GRAPH_MAX_ENTRIES]; /* where the search of a layer begins */
 	NodeId batches[2][GRAPH_MAX_LINKS];
@@ -249,8 +250,12 @@ extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
  * back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
  * alpha: alpha * d(candidate, chosen) <= d(candidate, base).  Ties reject, or equal elements would only know each other.
  * With store->fill what was rejected fills the list up, nearest first.
+ *
+ * `query` is the base as a query of select_coder: the candidates are measured by it and sorted anew, in place.  NULL where
+ * they have been.
  */
-extern int graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen);
+extern int graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, int limit, const CodeQuery *query,
+						NodeId *chosen);
 
 /* A node whose neighbours are selected anew, and what from. */
 typedef struct SelectAround
@@ -278,6 +283,8 @@ typedef struct GraphInsert
 	int ef_construction;
 	NodeId links[GRAPH_MAX_LAYER + 1][GRAPH_MAX_M];
 	int nlinks[GRAPH_MAX_LAYER + 1];
+	const CodeQuery *select_query; /* the element, of the store's select_coder; NULL: search distances do */
+	bool lost;                     /* the last search had no entry near what it found */
 } GraphInsert;
 
 extern GraphInsert *graph_insert_create(GraphStore *store, int ef_construction);
@@ -290,10 +297,35 @@ extern int graph_random_layer(int m);
  * Inserts the element that the store is holding for create().  `query` and `code` are of the store's coder.
  */
 extern void graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int layer);
+
+/* probe.c */
+
+/* A node as a query. */
+typedef struct GraphProbe
+{
+	GraphStore *store;
+	CodeQuery *query;        /* of the store's coder */
+	CodeQuery *select_query; /* of its select_coder; NULL if that is the same */
+	void *query_memory;
+	void *select_memory;
+	void *scratch;
+	float *vector;
+} GraphProbe;
+
+extern GraphProbe *graph_probe_create(GraphStore *store, int dims);
+/* Makes a node the query; false if it is not on the layer any more. */
+extern bool graph_probe(GraphProbe *probe, NodeId node, int layer);
+
+/* mend.c: of all these, `probe` is the node */
+
+/* Links a node that is there to and from those that it would be linked to if it were inserted now. */
+extern void graph_reconnect(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer);
 /*
- * Links a node that is there, whose code `query` is, to and from those that it would be linked to if it were inserted now.
+ * Makes sure that searches find a node from above: reconnects it if one does not.  Where they begin far from it, and
+ * `may_raise` says that its element has no node above it, the element gets nodes up to the layer on which they do not; the
+ * store is holding it for create().  Returns whether anything was done.
  */
-extern void graph_reconnect(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer);
+extern bool graph_mend(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer, bool may_raise);
 
 /* repair.c */
 

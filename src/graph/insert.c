@@ -15,7 +15,15 @@
 
 #include "common/pg_prng.h"
 #include "graph/graph.h"
+#include "graph/insert_internal.h"
 #include "miscadmin.h"
+
+/*
+ * The entries of a search are far from what it found if they are so many times farther from the query than its 2m-th
+ * nearest is, counted from the nearest.  In uniform data the entries of a layer are as near as the upper layers are
+ * dense, less than twice; in a cluster that no entry is in, more than ten times.
+ */
+#define COVER_SPREAD 3
 
 GraphInsert *
 graph_insert_create(GraphStore *store, int ef_construction)
@@ -25,7 +33,7 @@ graph_insert_create(GraphStore *store, int ef_construction)
 	insert->store = store;
 	insert->ef_construction = ef_construction;
 	insert->search = graph_search_create(store, false);
-	insert->select = graph_select_create(store, Max(ef_construction, GRAPH_MAX_LINKS + 1));
+	insert->select = graph_select_create(store, Max(ef_construction + GRAPH_MAX_M, GRAPH_MAX_LINKS + 1));
 	return insert;
 }
 
@@ -39,108 +47,13 @@ graph_random_layer(int m)
 	return Min(layer, GRAPH_MAX_LAYER);
 }
 
-/* A list of neighbours that is being changed. */
-typedef struct BackLink
-{
-	NodeId node;
-	int layer;
-	NodeId created;
-	bool force;
-	NodeId old[GRAPH_MAX_LINKS + 1];
-	int nold;
-	int nselected; /* see GraphStore.selected; of the old list, then of the new one */
-	NodeId wanted[GRAPH_MAX_LINKS + 1];
-	int nwanted;
-	bool linked;
-} BackLink;
-
-/* The list is full: selects anew from what it had and the new node.  False if the node is gone. */
-static bool
-back_link_select(GraphInsert *insert, BackLink *link, int capacity)
-{
-	GraphStore *store = insert->store;
-	SelectAround around = {.base = link->node,
-						   .layer = link->layer,
-						   .nodes = link->old,
-						   .n = link->nold + 1,
-						   .nselected = link->nselected,
-						   .limit = capacity};
-
-	store->codes(store, link->layer, &link->node, 1, &around.code);
-	if (around.code == NULL)
-		return false;
-	link->nwanted = graph_select_around(insert->select, &around, link->wanted);
-	link->nselected = insert->select->nselected;
-	link->linked = false;
-	for (int i = 0; i < link->nwanted; i++)
-		link->linked |= link->wanted[i] == link->created;
-	if (!link->linked && link->force)
-	{
-		if (link->nwanted == capacity)
-			link->nwanted--;
-		link->nselected = Min(link->nselected, link->nwanted);
-		link->wanted[link->nwanted++] = link->created;
-		link->linked = true;
-	}
-	return true;
-}
-
-/*
- * Adds a link from `node` to the new node.  When the list is full it is selected anew from what it had and the new one.
- * With `force` the new node gets in whatever the selection says.  Returns whether `node` links to it now.
- */
-static bool
-insert_back_link(GraphInsert *insert, int layer, NodeId node, NodeId created, bool force)
-{
-	GraphStore *store = insert->store;
-	int capacity = GRAPH_CAPACITY(store->m, layer);
-	BackLink link = {.node = node, .layer = layer, .created = created, .force = force};
-	uint8 *selected = store->selected ? store->selected(store, node, layer) : NULL;
-
-	for (;;)
-	{
-		link.nselected = selected ? *(volatile uint8 *) selected : 0;
-		link.nold = store->neighbours(store, node, layer, GENERATION_ANY, link.old);
-		for (int i = 0; i < link.nold; i++)
-			if (link.old[i] == created)
-				return true;
-		link.old[link.nold] = created;
-		if (link.nold < capacity)
-		{
-			memcpy(link.wanted, link.old, (link.nold + 1) * sizeof(NodeId));
-			link.nwanted = link.nold + 1;
-			link.linked = true;
-		}
-		else if (!back_link_select(insert, &link, capacity))
-			return false;
-		if (store->relink(store, node, layer, link.old, link.nold, link.wanted, link.nwanted))
-		{
-			if (selected && link.nold == capacity)
-				*selected = (uint8) link.nselected;
-			return link.linked;
-		}
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-/* Links all neighbours of a new node back to it; at least one of them, the nearest that can, so that it is reachable. */
-static void
-insert_back_links(GraphInsert *insert, int layer, NodeId created)
-{
-	bool reachable = false;
-
-	for (int i = 0; i < insert->nlinks[layer]; i++)
-		reachable |= insert_back_link(insert, layer, insert->links[layer][i], created, false);
-	for (int i = 0; i < insert->nlinks[layer] && !reachable; i++)
-		reachable = insert_back_link(insert, layer, insert->links[layer][i], created, true);
-}
-
 /* Leaves those in the search's pool that are alive, but for one node. */
-static void
+void
 insert_keep_live(GraphSearch *search, NodeId but)
 {
 	int n = 0;
 
+	Assert(search->npool <= search->pool_size);
 	for (int i = 0; i < search->npool; i++)
 		if (!(search->pool[i].flags & CANDIDATE_DEAD) && search->pool[i].node != but)
 			search->pool[n++] = search->pool[i];
@@ -148,16 +61,32 @@ insert_keep_live(GraphSearch *search, NodeId but)
 }
 
 /* Selects the new node's neighbours on a layer from the search's pool; returns how many. */
-static int
+int
 insert_select(GraphInsert *insert, int layer)
 {
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
 	NodeId *links = insert->links[layer];
-	int n = graph_select(insert->select, layer, search->pool, search->npool, store->m, links);
+	int n = graph_select(insert->select, layer, search->pool, search->npool, store->m, insert->select_query, links);
 
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
+	Assert(insert->nlinks[layer] <= n && n <= store->m);
 	return insert->nlinks[layer];
+}
+
+bool
+insert_is_covered(const GraphSearch *search)
+{
+	float nearest;
+	float spread;
+
+	Assert(search->npool <= search->pool_size);
+	if (search->npool < search->ef)
+		return true;
+	nearest = search->pool[0].dist;
+	spread = search->pool[Min(GRAPH_CAPACITY(search->store->m, 0), search->npool) - 1].dist - nearest;
+	/* the entries may all have been removed: then their distance is infinite; and all found may be equal */
+	return spread <= 0 || search->nearest_entry - nearest <= COVER_SPREAD * spread;
 }
 
 /*
@@ -193,6 +122,59 @@ insert_entry_element(GraphStore *store)
 	return node;
 }
 
+/* Collects the nodes on `layer` of the neighbours selected one layer higher that the search has not found itself. */
+static int
+insert_far_nodes(GraphInsert *insert, int layer, NodeId *far)
+{
+	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
+	int n = 0;
+
+	for (int i = 0; i < insert->nlinks[layer + 1]; i++)
+	{
+		NodeId below = store->down(store, insert->links[layer + 1][i], layer + 1);
+
+		for (int k = 0; k < search->npool && below != NODE_NONE; k++)
+			if (search->pool[k].node == below)
+				below = NODE_NONE;
+		if (below != NODE_NONE)
+			far[n++] = below;
+	}
+	Assert(n <= GRAPH_MAX_M);
+	return n;
+}
+
+/*
+ * Adds the neighbours selected one layer higher to what the search found on this one.  Of those near it there are only
+ * nodes of its own cluster, if that is large; these lead into others.
+ */
+static void
+insert_add_far(GraphInsert *insert, const CodeQuery *query, int layer)
+{
+	GraphStore *store = insert->store;
+	GraphSearch *search = insert->search;
+	NodeId *far = search->batches[0];
+	int n;
+	int nfound;
+
+	if (layer == GRAPH_MAX_LAYER || insert->nlinks[layer + 1] == 0)
+		return;
+	n = insert_far_nodes(insert, layer, far);
+	if (n == 0)
+		return;
+	store->fetch(store, layer, far, n);
+	nfound = store->visit(store, query, layer, far, n, search->found);
+	if (search->npool + nfound > search->pool_size)
+	{
+		search->pool_size = search->npool + nfound;
+		search->pool = repalloc(search->pool, search->pool_size * sizeof(Candidate));
+	}
+	for (int i = 0; i < nfound; i++)
+		if (!(search->found[i].flags & CANDIDATE_DEAD))
+			search->pool[search->npool++] = search->found[i];
+	candidates_sort(search->pool, search->npool);
+}
+
 /*
  * Searches a layer from the search's entries and selects the new node's neighbours there.  The nearest nodes found, dead
  * or alive, are the entries then; returns how many.  *absorbed: see insert_find_links().
@@ -219,35 +201,47 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 		}
 		if (search->npool > 0)
 			nentries = graph_search_keep_entries(search, GRAPH_MAX_ENTRIES);
+		insert->lost = !insert_is_covered(search);
 		insert_keep_live(search, NODE_NONE);
 		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
 			return nentries;
+		insert_add_far(insert, query, layer);
 		/* if all that were selected have died meanwhile, the next search knows */
 	} while (search->npool > 0 && insert_select(insert, layer) == 0);
 	return nentries;
 }
 
 /*
- * Searches all layers from min(layer, top) down and selects the element's neighbours on each.  False if there is nothing
- * to link to: the graph is empty, or all of it that can be reached from the entry point is removed.  *absorbed tells
- * that the element was hung on an equal one, which ends the matter; NULL: do not try.
+ * Searches all layers from min(layer, top) down and selects the element's neighbours on each.  An element that other
+ * searches would hardly find from the layer above gets a node there, too: then *layer is raised, and all is searched anew.
+ * False if there is nothing to link to: the graph is empty, or all of it that can be reached from the entry point is
+ * removed.  *absorbed tells that the element was hung on an equal one, which ends the matter; NULL: do not try, nor raise
+ * the element, whose nodes are there already.
  */
 static bool
-insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, bool *absorbed)
+insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int *layer, bool *absorbed)
 {
-	int nentries;
-	int top;
+	bool raise;
 
-	memset(insert->nlinks, 0, sizeof(insert->nlinks));
-	nentries = graph_search_descend(insert->search, query, layer, insert->ef_construction, &top);
-	for (int on = Min(layer, top); on >= 0 && nentries > 0; on--)
+	do
 	{
-		nentries = insert_search_layer(insert, query, code, on, nentries, absorbed);
-		if (absorbed != NULL && *absorbed)
-			return true;
-		if (on > 0)
-			nentries = graph_search_down(insert->search, on, nentries);
-	}
+		int top;
+		int nentries = graph_search_descend(insert->search, query, *layer, insert->ef_construction, &top);
+
+		memset(insert->nlinks, 0, sizeof(insert->nlinks));
+		raise = false;
+		for (int on = Min(*layer, top); on >= 0 && nentries > 0 && !raise; on--)
+		{
+			nentries = insert_search_layer(insert, query, code, on, nentries, absorbed);
+			if (absorbed != NULL && *absorbed)
+				return true;
+			raise = absorbed != NULL && on == *layer && on < top && insert->lost;
+			if (on > 0)
+				nentries = graph_search_down(insert->search, on, nentries);
+		}
+		*layer += raise;
+		Assert(*layer <= GRAPH_MAX_LAYER);
+	} while (raise);
 	return insert->nlinks[0] > 0;
 }
 
@@ -255,6 +249,7 @@ insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code,
 static void
 insert_raise_entry(GraphStore *store, NodeId created, int layer)
 {
+	Assert(created != NODE_NONE && layer <= GRAPH_MAX_LAYER);
 	for (;;)
 	{
 		int top;
@@ -277,8 +272,9 @@ graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int 
 	bool absorbed = false;
 	int top;
 	NodeId entry = store->entry(store, &top);
-	bool found = insert_find_links(insert, query, code, layer, &absorbed);
+	bool found = insert_find_links(insert, query, code, &layer, &absorbed);
 
+	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER);
 	if (absorbed)
 		return;
 	for (int on = 0; on <= layer; on++)
@@ -291,37 +287,15 @@ graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int 
 			return;
 		/* the entry point is another one meanwhile: link to what is there now */
 		entry = store->entry(store, &top);
-		found = insert_find_links(insert, query, code, layer, NULL);
+		found = insert_find_links(insert, query, code, &layer, NULL);
 		for (int on = 0; on <= layer && found; on++)
 			store->relink(store, created[on], on, NULL, 0, insert->links[on], insert->nlinks[on]);
 		CHECK_FOR_INTERRUPTS();
 	}
+	/* complete from layer 0 up before anything leads to them */
 	for (int on = 0; on <= layer; on++)
-		insert_back_links(insert, on, created[on]);
+		Assert(created[on] != NODE_NONE);
+	for (int on = 0; on <= layer; on++)
+		graph_link_all_back(insert, on, created[on]);
 	insert_raise_entry(store, created[layer], layer);
-}
-
-/* The neighbours that the node would get if it were inserted now. */
-static void
-reconnect_find_links(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer)
-{
-	GraphSearch *search = insert->search;
-	int top;
-	int nentries = graph_search_descend(search, query, layer, insert->ef_construction, &top);
-
-	insert->nlinks[layer] = 0;
-	if (nentries == 0 || top < layer)
-		return;
-	graph_search_layer(search, query, layer, insert->ef_construction, nentries);
-	insert_keep_live(search, node);
-	insert_select(insert, layer);
-}
-
-void
-graph_reconnect(GraphInsert *insert, const CodeQuery *query, NodeId node, int layer)
-{
-	reconnect_find_links(insert, query, node, layer);
-	for (int i = 0; i < insert->nlinks[layer]; i++)
-		(void) insert_back_link(insert, layer, node, insert->links[layer][i], false);
-	insert_back_links(insert, layer, node);
 }

@@ -78,6 +78,8 @@ repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, 
 	repair_meet(repair, list, n);
 	nlinked = repair->ndead;
 	repair->nkept = repair->nnodes;
+	/* each of the list is one or the other, but what is there twice */
+	Assert(nlinked + repair->nkept <= n);
 	for (int i = 0; i < repair->ndead; i++)
 	{
 		NodeId links[GRAPH_MAX_LINKS];
@@ -117,7 +119,9 @@ graph_repair_node(GraphRepair *repair, NodeId node, int layer)
 								.n = repair->nnodes,
 								.nkept = repair->nkept,
 								.limit = Min(Max(nold + SPARE_LINKS, store->m), capacity)};
+		Assert(around.limit >= Min(nold, capacity) && repair->nkept <= around.limit);
 		nwanted = graph_select_around(repair->select, &around, wanted);
+		Assert(nwanted <= around.limit);
 		repair->poor = repair->nnodes < capacity / 2;
 		if (store->relink(store, node, layer, old, nold, wanted, nwanted))
 			return true;

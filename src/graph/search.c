@@ -30,10 +30,13 @@
  * A descent keeps so many nodes on a layer, a share of the ef that it is for: where data come in clusters, the nearest
  * node of a layer is often in another cluster than the nearest of the layer below, and a walk on layer 0 that begins in
  * the wrong one leaves it only with a large ef.  The topmost layers, with m = 16 some dozens of nodes, are descended
- * greedily.
+ * greedily; but never layer 1, which says where the walk on layer 0 begins.
+ *
+ * By inner product few link to short vectors, and a cluster of them has few ways in: there it has to be twice as many.
  */
 #define LEAST_BREADTH 3
 #define EF_PER_BREADTH 8
+#define EF_PER_BREADTH_IP 4
 #define GREEDY_LAYERS 2
 /* So few discarded candidates are sorted rather than divided first. */
 #define LITTLE_TO_SORT 32
@@ -314,7 +317,12 @@ search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int
 		nbatch += visited_add(&search->visited, search->entries[i]);
 	}
 	search->store->fetch(search->store, layer, batch, nbatch);
-	search_offer(search, search->store->visit(search->store, query, layer, batch, nbatch, search->found));
+	nbatch = search->store->visit(search->store, query, layer, batch, nbatch, search->found);
+	search->nearest_entry = INFINITY;
+	for (int i = 0; i < nbatch; i++)
+		if (!(search->found[i].flags & CANDIDATE_DEAD))
+			search->nearest_entry = Min(search->nearest_entry, search->found[i].dist);
+	search_offer(search, nbatch);
 	search_run(search);
 }
 
@@ -360,11 +368,14 @@ graph_search_down(GraphSearch *search, int layer, int nentries)
 
 /* How many nodes a descent for ef keeps on a layer. */
 static int
-descent_breadth(int ef, int layer, int top)
+descent_breadth(const GraphStore *store, int ef, int layer, int top)
 {
-	if (layer > top - GREEDY_LAYERS)
+	int breadth = ef / (store->fill ? EF_PER_BREADTH_IP : EF_PER_BREADTH);
+
+	Assert(layer > 0 && layer <= top);
+	if (layer > 1 && layer > top - GREEDY_LAYERS)
 		return 1;
-	return Max(LEAST_BREADTH, Min(ef / EF_PER_BREADTH, GRAPH_MAX_ENTRIES));
+	return Max(LEAST_BREADTH, Min(breadth, GRAPH_MAX_ENTRIES));
 }
 
 int
@@ -376,7 +387,7 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 	n = search->entries[0] != NODE_NONE;
 	for (int above = *top; n > 0 && above > layer; above--)
 	{
-		int breadth = descent_breadth(ef, above, *top);
+		int breadth = descent_breadth(search->store, ef, above, *top);
 
 		graph_search_layer(search, query, above, breadth, n);
 		/* when all have gone it goes on from where it began */

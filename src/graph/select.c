@@ -122,15 +122,47 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 	return nchosen;
 }
 
+/*
+ * Measures candidates, whose codes are in select->codes, anew by `query`, and sorts them with their codes.  Those that
+ * are gone are left out; returns how many there still are.
+ */
+static int
+select_measure(GraphSelect *select, const CodeQuery *query, Candidate *candidates, int n)
+{
+	int nfound = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (select->codes[i] == NULL)
+			continue;
+		candidates[nfound] = candidates[i];
+		/* generation says where the code is; what is selected is confirmed by its address */
+		candidates[nfound].generation = (uint16) nfound;
+		select->codes[nfound++] = select->codes[i];
+	}
+	code_distances(query, select->codes, nfound, select->distances, NULL);
+	for (int i = 0; i < nfound; i++)
+		candidates[i].dist = select->distances[i];
+	candidates_sort(candidates, nfound);
+	for (int i = 0; i < nfound; i++)
+		select->sorted_codes[i] = select->codes[candidates[i].generation];
+	memcpy(select->codes, select->sorted_codes, nfound * sizeof(void *));
+	return nfound;
+}
+
 int
-graph_select(GraphSelect *select, int layer, const Candidate *candidates, int n, int limit, NodeId *chosen)
+graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, int limit, const CodeQuery *query,
+			 NodeId *chosen)
 {
 	GraphStore *store = select->store;
 
-	Assert(n <= select->size);
+	Assert(n <= select->size && n <= UINT16_MAX);
+	Assert(limit <= GRAPH_CAPACITY(store->m, layer));
 	for (int i = 0; i < n; i++)
 		select->nodes[i] = candidates[i].node;
 	store->codes(store, layer, select->nodes, n, select->codes);
+	if (query != NULL)
+		n = select_measure(select, query, candidates, n);
 	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
 }
 
