@@ -152,6 +152,68 @@ typedef RelFileNode RelLocator;
 #define COPY_PERMISSIONS(rte, from, to) ((void) (rte))
 #endif
 
+/*
+ * The user whose rights a query's table is read with, by a view; InvalidOid for the one who asks.  A table that a query got
+ * later is read as the one that it stands for, whose permissions alone are checked.  Since 16 the planner wants an entry that
+ * says who reads it, and the executor none that asks for nothing: DROP_IDLE_PERMISSIONS() removes such from a finished plan.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/plannodes.h"
+#include "parser/parse_relation.h"
+#define CHECKED_USER(query, rte) \
+	(list_nth_node(RTEPermissionInfo, (query)->rteperminfos, (rte)->perminfoindex - 1)->checkAsUser)
+#define SET_CHECKED_USER(query, rte, user)                                             \
+	do                                                                                 \
+	{                                                                                  \
+		RTEPermissionInfo *rights = addRTEPermissionInfo(&(query)->rteperminfos, rte); \
+		rights->requiredPerms = 0;                                                     \
+		rights->checkAsUser = (user);                                                  \
+	} while (0)
+#define COMBINE_TABLES(query, other) \
+	CombineRangeTables(&(query)->rtable, &(query)->rteperminfos, (other)->rtable, (other)->rteperminfos)
+#define DROP_IDLE_PERMISSIONS(stmt) drop_idle_permissions(stmt)
+
+static inline void
+drop_idle_permissions(PlannedStmt *stmt)
+{
+	Index *numbers = palloc0((list_length(stmt->permInfos) + 1) * sizeof(Index));
+	List *kept = NIL;
+	ListCell *cell;
+
+	foreach (cell, stmt->permInfos)
+	{
+		if (lfirst_node(RTEPermissionInfo, cell)->requiredPerms == 0)
+			continue;
+		kept = lappend(kept, lfirst(cell));
+		numbers[foreach_current_index(cell) + 1] = list_length(kept);
+	}
+	foreach (cell, stmt->rtable)
+		lfirst_node(RangeTblEntry, cell)->perminfoindex = numbers[lfirst_node(RangeTblEntry, cell)->perminfoindex];
+	stmt->permInfos = kept;
+}
+#else
+#define CHECKED_USER(query, rte) ((rte)->checkAsUser)
+#define SET_CHECKED_USER(query, rte, user) ((rte)->checkAsUser = (user))
+#define COMBINE_TABLES(query, other) ((query)->rtable = list_concat((query)->rtable, (other)->rtable))
+#define DROP_IDLE_PERMISSIONS(stmt) ((void) (stmt))
+#endif
+
+/* Columns of a table in terms of a query's results; the command's own table is named since 18. */
+#if PG_VERSION_NUM >= 180000
+#define REPLACE_VARS(node, number, rte, entries, has_sublinks) \
+	ReplaceVarsFromTargetList(node, number, 0, rte, entries, 0, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#else
+#define REPLACE_VARS(node, number, rte, entries, has_sublinks) \
+	ReplaceVarsFromTargetList(node, number, 0, rte, entries, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#endif
+
+/* From the columns of one row type to those of another, by their names; an error where there is none. */
+#if PG_VERSION_NUM >= 160000
+#define BUILD_ATTRMAP(to, from) build_attrmap_by_name(to, from, false)
+#else
+#define BUILD_ATTRMAP(to, from) build_attrmap_by_name(to, from)
+#endif
+
 /* Is a column NOT NULL?  Since 18 that may not have been checked for all rows. */
 #if PG_VERSION_NUM >= 170000
 #define IS_NOT_NULL_COLUMN(rel, table, column) ((void) (table), bms_is_member(column, (rel)->notnullattnums))

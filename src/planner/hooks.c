@@ -19,25 +19,55 @@
 #include "planner/planner.h"
 #include "planner/rewrite.h"
 #include "planner/running.h"
+#include "planner/shards.h"
 #include "utils/guc.h"
 
 static bool hnsw_rewrite = true;
 
 static planner_hook_type previous_planner = NULL;
 static set_rel_pathlist_hook_type previous_set_rel_pathlist = NULL;
+static create_upper_paths_hook_type previous_create_upper_paths = NULL;
 static ExecutorRun_hook_type previous_executor_run = NULL;
+
+/* Plans a statement.  shards is NULL if it has not been split; planning may plan other statements meanwhile. */
+static PlannedStmt *
+plan_as(ShardPlanning *shards, Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	ShardPlanning *outer = shard_planning(shards);
+	PlannedStmt *volatile stmt = NULL;
+
+	PG_TRY();
+	{
+		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, params)
+								: standard_planner(parse, query_string, cursor_options, params);
+	}
+	PG_FINALLY();
+	{
+		shard_planning(outer);
+	}
+	PG_END_TRY();
+	return stmt;
+}
 
 static PlannedStmt *
 plan_query(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	PlannedStmt *stmt;
+	ShardPlanning shards = {false};
+	Query *split;
+	PlannedStmt *stmt = NULL;
 
-	if (hnsw_rewrite)
-		rewrite_queries(parse);
-	stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, params)
-							: standard_planner(parse, query_string, cursor_options, params);
-	if (hnsw_rewrite)
-		hidden_drop(stmt);
+	if (!hnsw_rewrite)
+		return plan_as(NULL, parse, query_string, cursor_options, params);
+	rewrite_queries(parse);
+	split = shards_split(parse, params);
+	if (split != NULL)
+	{
+		stmt = plan_as(&shards, split, query_string, cursor_options, params);
+		DROP_IDLE_PERMISSIONS(stmt);
+	}
+	if (stmt == NULL || shards.refused)
+		stmt = plan_as(NULL, parse, query_string, cursor_options, params);
+	hidden_drop(stmt);
 	return stmt;
 }
 
@@ -52,6 +82,14 @@ set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 	}
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
+}
+
+static void
+create_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
+{
+	if (previous_create_upper_paths)
+		previous_create_upper_paths(root, stage, input, output, extra);
+	shard_paths_add(root, stage, output, extra);
 }
 
 static void
@@ -95,6 +133,8 @@ planner_init(void)
 	planner_hook = plan_query;
 	previous_set_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = set_rel_pathlist;
+	previous_create_upper_paths = create_upper_paths_hook;
+	create_upper_paths_hook = create_upper_paths;
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = run_query;
 }
