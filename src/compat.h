@@ -85,6 +85,24 @@ typedef RelFileNode RelLocator;
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* PostgreSQL's record of a setting, by its name; NULL if there is none.  Looking it up is a function for all since 16. */
+#include "utils/guc_tables.h"
+#if PG_VERSION_NUM >= 160000
+#define FIND_SETTING(name) find_option(name, false, true, ERROR)
+#else
+static inline struct config_generic *
+find_setting(const char *name)
+{
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+}
+#define FIND_SETTING(name) find_setting(name)
+#endif
+
 /* A scan is counted for its index and, from 18 on, in the plan node's own numbers. */
 #if PG_VERSION_NUM >= 180000
 #define PGSTAT_COUNT_INDEX_SCAN(scan)                   \

@@ -109,6 +109,8 @@ _PG_init(void)
 	MarkGUCPrefixReserved("hnswc");
 	/* before what else begins with hnsw. is refused */
 	planner_init();
-	options_init(settings);
+	if (settings)
+		settings_init();
+	options_init();
 	index_state_init(options_shape_is_possible);
 }

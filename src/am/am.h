@@ -2,7 +2,7 @@
  * am.h: the access method's own parts, one verb a file.
  *
  * handler.c   hnswhandler(): the table of callbacks
- * options.c   reloptions and settings
+ * options.c   reloptions           settings.c  how an index is searched
  * element.c   from a Datum to what the engine indexes
  * own.c       what of the catalog is ours
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
@@ -43,7 +43,12 @@
 #define HNSWC_DEFAULT_EF_SEARCH 40
 #define HNSWC_MAX_EF_SEARCH 1000
 
-/* Reloptions.  -1 for what was not given and is chosen by type and dimensions. */
+#define HNSWC_MAX_SCAN_MEM_MULTIPLIER 1000.0
+
+/* The value of an option that was not given. */
+#define OPTION_NOT_GIVEN (-1)
+
+/* Reloptions.  Those that were not given are chosen by type and dimensions, or are the session's settings. */
 typedef struct HnswOptions
 {
 	int32 vl_len_; /* varlena header */
@@ -51,6 +56,12 @@ typedef struct HnswOptions
 	int ef_construction;
 	int bits;   /* enum reloption: 1, 2, 4, 8, 32; -1 by default */
 	int rerank; /* enum reloption: RerankSource; -1 by default */
+	/* how the index is searched; -1 by default */
+	int ef_search;
+	int adaptive_search; /* enum reloption: 1 or 0 */
+	int iterative_scan;  /* enum reloption: IterativeScan */
+	int max_scan_tuples;
+	double scan_mem_multiplier;
 } HnswOptions;
 
 typedef enum IterativeScan
@@ -60,15 +71,27 @@ typedef enum IterativeScan
 	ITERATIVE_SCAN_RELAXED,
 } IterativeScan;
 
-/* options.c: settings */
-extern int hnsw_ef_search;
-extern bool hnsw_adaptive_search;
-extern int hnsw_iterative_scan;
-extern int hnsw_max_scan_tuples;
-extern double hnsw_scan_mem_multiplier;
+/* How a scan searches.  See the settings of the same names. */
+typedef struct ScanSettings
+{
+	int ef_search;
+	bool adaptive_search;
+	int iterative_scan; /* IterativeScan */
+	int max_scan_tuples;
+	double scan_mem_multiplier;
+} ScanSettings;
 
-/* Defines reloptions and, if that is wanted and pgvector has not done so, the settings hnsw.*. */
-extern void options_init(bool settings);
+/* settings.c */
+
+/* Defines the settings hnsw.*, unless pgvector has done so. */
+extern void settings_init(void);
+/* How an index is to be searched now: by what is set, or else its options, or else the defaults. */
+extern ScanSettings settings_of(Relation index);
+
+/* options.c */
+
+/* Defines the reloptions. */
+extern void options_init(void);
 extern bytea *hnswoptions(Datum reloptions, bool validate);
 /* An index's options with defaults filled in; m and ef_construction checked against each other. */
 extern int options_m(Relation index);

@@ -55,8 +55,9 @@ exact_may_follow(const HnswScan *so)
 	const IndexScanState *node = so->nodes.scan;
 	Relation heap = so->scan->heapRelation;
 
-	return node != NULL && is_selective(&so->nodes) && so->has_query && hnsw_iterative_scan != ITERATIVE_SCAN_OFF &&
-		   heap != NULL && heap->rd_tableam == GetHeapamTableAmRoutine() && node->ss.ps.state->es_epq_active == NULL;
+	return node != NULL && is_selective(&so->nodes) && so->has_query &&
+		   so->settings.iterative_scan != ITERATIVE_SCAN_OFF && heap != NULL &&
+		   heap->rd_tableam == GetHeapamTableAmRoutine() && node->ss.ps.state->es_epq_active == NULL;
 }
 
 /* The expressions of a node of a plan that are not its target list and filter; *known is cleared for other kinds of nodes. */
@@ -154,7 +155,7 @@ exact_cost(HnswScan *so)
 	pages = RelationGetNumberOfBlocks(heap);
 	tuples = Max(heap->rd_rel->reltuples, so->state->tuples);
 	/* no more rows are looked at than the user allows */
-	if (hnsw_max_scan_tuples < tuples)
+	if (so->settings.max_scan_tuples < tuples)
 		return cost;
 	/* without a filter every row would have to be fetched from the TOAST table */
 	if (!filters && !are_vectors_inline(so, pages, tuples))
@@ -284,7 +285,7 @@ exact_begin(HnswScan *so)
 
 	Assert(so->rest == NULL && so->next_tid == so->ntids && so->duplicates.list == NODE_NONE);
 	Assert(so->remembers && exact_may_follow(so));
-	so->rest = sorted_create();
+	so->rest = sorted_create(so->settings.scan_mem_multiplier);
 	MemoryContextSwitchTo(old);
 	qsort(so->returned, so->nreturned, sizeof(ItemPointerData), tid_compare);
 	sort_rows(so);

@@ -1,37 +1,20 @@
 /*
- * options.c: what a user can choose: reloptions of an index and settings of a session; and the defaults.
+ * options.c: what a user can choose for an index: its reloptions and their defaults.
  *
- * Reloptions shape an index when it is built and are kept in its meta page from then on: ALTER INDEX SET has an effect
- * at the next REINDEX only.
+ * Some shape an index when it is built and are kept in its meta page from then on: ALTER INDEX SET has an effect at the
+ * next REINDEX only.  The others say how it is searched, take effect at once and are settings.c's.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
-#include "access/parallel.h"
 #include "access/reloptions.h"
 #include "am/am.h"
 #include "am/element.h"
 #include "catalog/pg_type.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-#define NOT_GIVEN (-1)
-
-int hnsw_ef_search = HNSWC_DEFAULT_EF_SEARCH;
-bool hnsw_adaptive_search = true;
-int hnsw_iterative_scan = ITERATIVE_SCAN_STRICT;
-int hnsw_max_scan_tuples = INT_MAX;
-double hnsw_scan_mem_multiplier = 1.0;
-
 static relopt_kind hnsw_relopt_kind;
-
-static const struct config_enum_entry iterative_scan_options[] = {
-	{"off", ITERATIVE_SCAN_OFF, false},
-	{"relaxed_order", ITERATIVE_SCAN_RELAXED, false},
-	{"strict_order", ITERATIVE_SCAN_STRICT, false},
-	{NULL, 0, false},
-};
 
 /* An enum and not an integer: PostgreSQL's own message then lists what is allowed. */
 static relopt_enum_elt_def bits_options[] = {
@@ -42,6 +25,17 @@ static relopt_enum_elt_def rerank_options[] = {
 	{"index", RERANK_INDEX},
 	{"half", RERANK_HALF},
 	{"table", RERANK_TABLE},
+	{(const char *) NULL, 0},
+};
+
+static relopt_enum_elt_def switch_options[] = {
+	{"on", 1}, {"off", 0}, {"true", 1}, {"false", 0}, {(const char *) NULL, 0},
+};
+
+static relopt_enum_elt_def iterative_scan_options[] = {
+	{"off", ITERATIVE_SCAN_OFF},
+	{"strict_order", ITERATIVE_SCAN_STRICT},
+	{"relaxed_order", ITERATIVE_SCAN_RELAXED},
 	{(const char *) NULL, 0},
 };
 
@@ -73,59 +67,28 @@ default_rerank(const ElementType *type)
 	return type->is_half ? RERANK_HALF : RERANK_INDEX;
 }
 
-/*
- * Does pgvector's library, loaded before this one, have the settings?  Defining them again would be an error.  A value
- * that was set before any library is a placeholder, which does not count.
- */
-static bool
-pgvector_has_settings(void)
-{
-	return GetConfigOption("hnsw.ef_search", true, false) != NULL &&
-		   (GetConfigOptionFlags("hnsw.ef_search", true) & GUC_CUSTOM_PLACEHOLDER) == 0;
-}
-
+/* The lock is what ALTER INDEX takes: searches go on while it is changed how they are made. */
 static void
-define_settings(void)
+add_search_options(void)
 {
-	if (pgvector_has_settings())
-	{
-		if (!IsParallelWorker())
-			ereport(
-				WARNING,
-				(errmsg("the settings hnsw.* are pgvector's in this session, and have no effect on indexes of hnswc"),
-				 errdetail("pgvector's library was loaded first. hnswc uses the defaults of its settings."),
-				 errhint("Take pgvector's library \"vector\" out of shared_preload_libraries, "
-						 "session_preload_libraries and local_preload_libraries, and connect anew.")));
-		return;
-	}
-	DefineCustomIntVariable("hnsw.ef_search", "Sets the number of candidates a search keeps.",
-							"More candidates find more of the true nearest neighbours and take longer. "
-							"A LIMIT of more rows counts instead.",
-							&hnsw_ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
-							NULL, NULL);
-	DefineCustomBoolVariable("hnsw.adaptive_search", "Sets whether a search goes on longer where that is needed.",
-							 "hnsw.ef_search is then what searches come to on average: those whose nearest rows stand "
-							 "out from the rest end sooner, others take up to three times as many candidates.",
-							 &hnsw_adaptive_search, true, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets whether and how a scan goes on when more rows are needed.",
-							 "\"strict_order\" returns rows by distance, \"relaxed_order\" nearly so but finds more; "
-							 "with \"off\" a scan ends after hnsw.ef_search candidates.",
-							 &hnsw_iterative_scan, ITERATIVE_SCAN_STRICT, iterative_scan_options, PGC_USERSET, 0, NULL,
-							 NULL, NULL);
-	DefineCustomIntVariable("hnsw.max_scan_tuples", "Sets the number of tuples after which a scan stops going on.",
-							"The default is no limit: a scan goes on until its LIMIT is met or the index has no more. "
-							"The first hnsw.ef_search candidates are always returned.",
-							&hnsw_max_scan_tuples, INT_MAX, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("hnsw.scan_mem_multiplier", "Sets the memory a scan may use, as a multiple of work_mem.",
-							 NULL, &hnsw_scan_mem_multiplier, 1.0, 1.0, 1000.0, PGC_USERSET, 0, NULL, NULL, NULL);
-	MarkGUCPrefixReserved("hnsw");
+	const LOCKMODE lock = ShareUpdateExclusiveLock;
+
+	add_int_reloption(hnsw_relopt_kind, "ef_search", "Candidates that a search keeps", OPTION_NOT_GIVEN, 1,
+					  HNSWC_MAX_EF_SEARCH, lock);
+	add_enum_reloption(hnsw_relopt_kind, "adaptive_search", "Whether a search goes on longer where that is needed",
+					   switch_options, OPTION_NOT_GIVEN, "Valid values are \"on\" and \"off\".", lock);
+	add_enum_reloption(hnsw_relopt_kind, "iterative_scan", "Whether and how a scan goes on when more rows are needed",
+					   iterative_scan_options, OPTION_NOT_GIVEN,
+					   "Valid values are \"off\", \"strict_order\", and \"relaxed_order\".", lock);
+	add_int_reloption(hnsw_relopt_kind, "max_scan_tuples", "Tuples after which a scan stops going on", OPTION_NOT_GIVEN,
+					  1, INT_MAX, lock);
+	add_real_reloption(hnsw_relopt_kind, "scan_mem_multiplier", "Memory of a scan, as a multiple of work_mem",
+					   OPTION_NOT_GIVEN, 1.0, HNSWC_MAX_SCAN_MEM_MULTIPLIER, lock);
 }
 
 void
-options_init(bool settings)
+options_init(void)
 {
-	if (settings)
-		define_settings();
 	hnsw_relopt_kind = add_reloption_kind();
 	add_int_reloption(hnsw_relopt_kind, "m", "Neighbours a node is given when it is inserted", HNSWC_DEFAULT_M,
 					  HNSWC_MIN_M, HNSWC_MAX_M, AccessExclusiveLock);
@@ -133,9 +96,11 @@ options_init(bool settings)
 					  HNSWC_DEFAULT_EF_CONSTRUCTION, HNSWC_MIN_EF_CONSTRUCTION, HNSWC_MAX_EF_CONSTRUCTION,
 					  AccessExclusiveLock);
 	add_enum_reloption(hnsw_relopt_kind, "bits", "Bits per dimension of the codes in the index", bits_options,
-					   NOT_GIVEN, "Valid values are \"1\", \"2\", \"4\", \"8\", and \"32\".", AccessExclusiveLock);
+					   OPTION_NOT_GIVEN, "Valid values are \"1\", \"2\", \"4\", \"8\", and \"32\".",
+					   AccessExclusiveLock);
 	add_enum_reloption(hnsw_relopt_kind, "rerank", "Where the vectors are that results are ordered by", rerank_options,
-					   NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".", AccessExclusiveLock);
+					   OPTION_NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".", AccessExclusiveLock);
+	add_search_options();
 }
 
 bytea *
@@ -146,6 +111,11 @@ hnswoptions(Datum reloptions, bool validate)
 		{"ef_construction", RELOPT_TYPE_INT, offsetof(HnswOptions, ef_construction)},
 		{"bits", RELOPT_TYPE_ENUM, offsetof(HnswOptions, bits)},
 		{"rerank", RELOPT_TYPE_ENUM, offsetof(HnswOptions, rerank)},
+		{"ef_search", RELOPT_TYPE_INT, offsetof(HnswOptions, ef_search)},
+		{"adaptive_search", RELOPT_TYPE_ENUM, offsetof(HnswOptions, adaptive_search)},
+		{"iterative_scan", RELOPT_TYPE_ENUM, offsetof(HnswOptions, iterative_scan)},
+		{"max_scan_tuples", RELOPT_TYPE_INT, offsetof(HnswOptions, max_scan_tuples)},
+		{"scan_mem_multiplier", RELOPT_TYPE_REAL, offsetof(HnswOptions, scan_mem_multiplier)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind, sizeof(HnswOptions), table,
@@ -180,7 +150,7 @@ options_bits(Relation index, int dims, CodeMetric metric)
 {
 	const HnswOptions *options = given_options(index);
 
-	return options && options->bits != NOT_GIVEN ? options->bits : default_bits(dims, metric);
+	return options && options->bits != OPTION_NOT_GIVEN ? options->bits : default_bits(dims, metric);
 }
 
 /* The typmod of the column or expression, which is its number of dimensions. */
@@ -246,7 +216,7 @@ choose_bits(Relation index, CodeSpec *spec, int m)
 	const HnswOptions *options = given_options(index);
 	int wanted = options_bits(index, spec->dims, spec->metric);
 	int fitting = widest_bits(spec, wanted, m);
-	bool given = options && options->bits != NOT_GIVEN;
+	bool given = options && options->bits != OPTION_NOT_GIVEN;
 
 	if (given && code_metric_is_binary(spec->metric) && wanted != CODE_BITS_EXACT)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bit strings are indexed as they are"),
@@ -297,12 +267,12 @@ options_shape(Relation index, IndexShape *shape)
 	if (code_metric_is_binary(shape->spec.metric))
 		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(index, &shape->spec, shape->m);
-	if (type->sketch_dims > 0 && options && options->rerank != NOT_GIVEN && options->rerank != RERANK_TABLE)
+	if (type->sketch_dims > 0 && options && options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("an index on type %s does not keep the vectors", type->type_name),
 						errhint("Leave out the option \"rerank\".")));
-	if (type->sketch_dims == 0 && shape->spec.bits == CODE_BITS_EXACT && options && options->rerank != NOT_GIVEN &&
-		options->rerank != RERANK_TABLE)
+	if (type->sketch_dims == 0 && shape->spec.bits == CODE_BITS_EXACT && options &&
+		options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
 		ereport(WARNING, (errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
 						  code_metric_is_binary(shape->spec.metric)
 							  ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
@@ -311,7 +281,7 @@ options_shape(Relation index, IndexShape *shape)
 		shape->spec.bits = 8; /* an exact sketch is no exact vector */
 	if (type->sketch_dims > 0 || shape->spec.bits == CODE_BITS_EXACT)
 		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
-	else if (options && options->rerank != NOT_GIVEN)
+	else if (options && options->rerank != OPTION_NOT_GIVEN)
 		shape->rerank = options->rerank;
 	else
 		shape->rerank = default_rerank(type);

@@ -57,9 +57,9 @@
 
 /* Bytes that a search may take. */
 static Size
-round_memory(void)
+round_memory(const HnswScan *so)
 {
-	return (Size) (work_mem * 1024.0 * hnsw_scan_mem_multiplier);
+	return (Size) (work_mem * 1024.0 * so->settings.scan_mem_multiplier);
 }
 
 /*
@@ -67,10 +67,9 @@ round_memory(void)
  * each row takes many candidates.
  */
 static double
-step_above(double rows, bool dropping)
+step_above(double ef, double rows, bool dropping)
 {
 	static const int digits[] = {1, 2, 5};
-	double ef = hnsw_ef_search;
 	double least = rows < ef ? ef : INFINITY;
 
 	Assert(rows >= 0 && ef >= 1);
@@ -137,7 +136,8 @@ next_aim(const HnswScan *so)
 	double share;
 	RoundAim aim;
 
-	aim.passing = aim.rows = step_above(passed < 0 ? returned : passed, passed < 0 || passed < returned);
+	aim.passing = aim.rows =
+		step_above(so->settings.ef_search, passed < 0 ? returned : passed, passed < 0 || passed < returned);
 	if (passed < 0)
 		return aim;
 	share = (passed + planned_share(so) * PLANNED_ROWS) / (returned + PLANNED_ROWS);
@@ -170,7 +170,7 @@ round_bound(HnswScan *so, double rank)
 	const float *query = so->query_vector;
 	GraphBound bound = {0};
 
-	if (hnsw_adaptive_search && rank < so->ef)
+	if (so->settings.adaptive_search && rank < so->ef)
 	{
 		bool product = so->state->spec.metric == CODE_IP;
 		float norm = product ? sqrtf(distance->ip_f32(query, query, so->state->spec.dims)) : 0;
@@ -201,8 +201,8 @@ first_due(const HnswScan *so)
 	bool bounded = search->bound.rank > 0;
 	int64 share = (int64) (ANSWERED_SHARE * (bounded ? search->nlive : so->ef));
 
-	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
-		return bounded ? Min(Max(share, search->bound.rank), hnsw_ef_search) : so->ef;
+	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
+		return bounded ? Min(Max(share, search->bound.rank), so->settings.ef_search) : so->ef;
 	if (has_filter(so))
 		return bounded ? search->bound.rank : Max(share, 1);
 	return bounded ? Max(share, search->bound.rank) : so->ef;
@@ -212,13 +212,13 @@ void
 round_first(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	double step = step_above(0, false);
+	double step = step_above(so->settings.ef_search, 0, false);
 	GraphBound bound;
 	int nentries;
 	int top;
 
 	Assert(so->has_query && so->stage == SCAN_GRAPH && so->nreturned == 0);
-	so->ef = hnsw_ef_search;
+	so->ef = so->settings.ef_search;
 	so->due = so->answered = 0;
 	so->resumed = false;
 	so->exact_cost.read = 0;
@@ -240,7 +240,7 @@ round_first(HnswScan *so)
 bool
 round_at_limit(const HnswScan *so)
 {
-	return hnsw_max_scan_tuples < INT_MAX && so->search->nvisited >= hnsw_max_scan_tuples;
+	return so->settings.max_scan_tuples < INT_MAX && so->search->nvisited >= so->settings.max_scan_tuples;
 }
 
 /* What the table would cost instead. */
@@ -288,16 +288,17 @@ affordable_rows(HnswScan *so)
 	if (!round_prefers_table(so))
 		return INFINITY;
 	rows = returned * table_cost(so).read / spent;
-	return Min(rows, (double) round_memory() / sizeof(ItemPointerData));
+	return Min(rows, (double) round_memory(so) / sizeof(ItemPointerData));
 }
 
 /* How many candidates the search is for in a round for so many. */
 static int
-round_ef(RoundAim aim)
+round_ef(const HnswScan *so, RoundAim aim)
 {
 	double dropped = aim.rows - aim.passing;
-	double ef = aim.passing > hnsw_ef_search ? EF_PER_ROW * aim.passing
-											 : Max(LATER_SHARE * hnsw_ef_search, aim.passing - MOST_FILLED);
+	double ef = aim.passing > so->settings.ef_search
+					? EF_PER_ROW * aim.passing
+					: Max(LATER_SHARE * so->settings.ef_search, aim.passing - MOST_FILLED);
 
 	return (int) Min(ef + dropped, MOST_POOL);
 }
@@ -311,7 +312,7 @@ widen(HnswScan *so, RoundAim aim)
 	int missing;
 
 	Assert(!so->resumed && aim.rows <= MOST_POOL && aim.passing <= aim.rows);
-	so->ef = round_ef(aim);
+	so->ef = round_ef(so, aim);
 	bound = round_bound(so, aim.rows);
 	if (bound.rank == 0 && aim.passing < aim.rows)
 		so->ef = (int) Min(Max(so->ef, aim.rows / ANSWERED_SHARE), MOST_POOL);
@@ -329,7 +330,7 @@ static bool
 resume(HnswScan *so, RoundAim aim)
 {
 	Assert(aim.rows > so->answered);
-	so->ef = (int) Min(Max(hnsw_ef_search, aim.rows - so->answered), MOST_POOL);
+	so->ef = (int) Min(Max(so->settings.ef_search, aim.rows - so->answered), MOST_POOL);
 	if (!graph_search_resume(so->search, so->ef))
 		return false;
 	so->resumed = true;
@@ -352,11 +353,11 @@ round_aim(HnswScan *so, RoundAim *aim)
 	double affordable;
 
 	*aim = next_aim(so);
-	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
+	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
 	{
-		aim->rows = Min(aim->rows, hnsw_ef_search);
+		aim->rows = Min(aim->rows, so->settings.ef_search);
 		aim->passing = Min(aim->passing, aim->rows);
-		return so->due < hnsw_ef_search && so->search->bound.rank > 0;
+		return so->due < so->settings.ef_search && so->search->bound.rank > 0;
 	}
 	if (is_exhausted(so))
 		return false;
@@ -378,11 +379,11 @@ round_next(HnswScan *so)
 	if (!round_aim(so, &aim))
 		return false;
 	aim = aim_in_candidates(so, aim);
-	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
-		aim.rows = Min(aim.rows, hnsw_ef_search);
-	search->visit_limit = hnsw_max_scan_tuples == INT_MAX ? 0 : hnsw_max_scan_tuples;
+	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
+		aim.rows = Min(aim.rows, so->settings.ef_search);
+	search->visit_limit = so->settings.max_scan_tuples == INT_MAX ? 0 : so->settings.max_scan_tuples;
 	/* what a search for the most candidates that can be asked for takes is not limited */
-	search->memory_limit = so->resumed || aim.rows > HNSWC_MAX_EF_SEARCH ? round_memory() : 0;
+	search->memory_limit = so->resumed || aim.rows > HNSWC_MAX_EF_SEARCH ? round_memory(so) : 0;
 	if (so->resumed || at_limit || aim.rows > MOST_POOL)
 	{
 		if (!resume(so, aim))

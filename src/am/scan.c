@@ -195,7 +195,7 @@ static void
 scan_leave_graph(HnswScan *so)
 {
 	Assert(so->stage == SCAN_GRAPH);
-	if (hnsw_iterative_scan == ITERATIVE_SCAN_OFF)
+	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
 		scan_enter(so, SCAN_DONE);
 	else if (round_at_limit(so) && so->due < PG_INT64_MAX)
 		so->due = PG_INT64_MAX; /* what has been met may be returned, but no more */
@@ -256,6 +256,7 @@ scan_start(IndexScanDesc scan)
 		scan->opaque = so = scan_create(scan, state);
 	so->pages->known_entry = entry;
 	so->nreturned = 0;
+	so->settings = settings_of(scan->indexRelation);
 	so->last_dist = -get_float4_infinity();
 	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;
@@ -345,7 +346,7 @@ scan_return(HnswScan *so, ScanResult *result)
 	Assert(!isnan(result->dist));
 	Assert(so->next_tid == so->ntids && so->duplicates.list == NODE_NONE);
 	so->answered++;
-	if (result->dist < so->last_dist && hnsw_iterative_scan != ITERATIVE_SCAN_RELAXED)
+	if (result->dist < so->last_dist && so->settings.iterative_scan != ITERATIVE_SCAN_RELAXED)
 	{
 		pairingheap_add(so->stragglers, &result->heap_node);
 		return;

@@ -103,6 +103,7 @@ typedef struct HnswScan
 	CodeQuery *query;        /* against codes */
 	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
 
+	ScanSettings settings;
 	ScanNodes nodes;    /* where the scan stands in the query */
 	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
 	double cutoff_dist; /* so much; NAN: not known yet */
@@ -221,9 +222,9 @@ extern bool exact_next(HnswScan *so);
 
 /*
  * Numbers, each with a distance: added in any order and then read nearest first, those at one distance in their own order.
- * Takes the memory that a search may take, beyond that temporary files.
+ * Takes work_mem times a multiplier, beyond that temporary files.
  */
-extern SortedSet *sorted_create(void);
+extern SortedSet *sorted_create(double memory_multiplier);
 extern void sorted_add(SortedSet *set, double dist, int64 number);
 /* All have been added. */
 extern void sorted_finish(SortedSet *set);

@@ -29,15 +29,15 @@ struct SortedSet
 
 /* Kilobytes that it may take. */
 static int
-sort_memory(void)
+sort_memory(double multiplier)
 {
-	double memory = work_mem * hnsw_scan_mem_multiplier;
+	double memory = work_mem * multiplier;
 
 	return (int) Min(memory, MAX_KILOBYTES);
 }
 
 SortedSet *
-sorted_create(void)
+sorted_create(double memory_multiplier)
 {
 	AttrNumber columns[] = {1, 2};
 	Oid operators[] = {Float8LessOperator, Int8LessOperator};
@@ -48,8 +48,8 @@ sorted_create(void)
 
 	TupleDescInitEntry(desc, 1, "distance", FLOAT8OID, -1, 0);
 	TupleDescInitEntry(desc, 2, "number", INT8OID, -1, 0);
-	set->sort =
-		tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first, sort_memory(), NULL, TUPLESORT_NONE);
+	set->sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first,
+									 sort_memory(memory_multiplier), NULL, TUPLESORT_NONE);
 	set->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	set->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	return set;

@@ -128,7 +128,7 @@ scan_rest_begin(HnswScan *so)
 	GraphSearch *search = so->search;
 
 	Assert(so->rest == NULL && so->has_query);
-	so->rest = sorted_create();
+	so->rest = sorted_create(so->settings.scan_mem_multiplier);
 	MemoryContextSwitchTo(old);
 	sort_candidates(so, search->pool, search->npool);
 	sort_candidates(so, search->discarded, search->ndiscarded);

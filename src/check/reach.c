@@ -219,12 +219,13 @@ search_finds(Searcher *searcher, const CodeQuery *query, NodeId node, Slot *slot
 {
 	GraphSearch *search = searcher->search;
 	int top;
-	int nentries = graph_search_descend(search, query, 0, hnsw_ef_search, &top);
+	int ef = settings_of(searcher->check->index).ef_search;
+	int nentries = graph_search_descend(search, query, 0, ef, &top);
 	float farthest = 0;
 
 	if (nentries == 0)
 		return false;
-	graph_search_layer(search, query, 0, hnsw_ef_search, nentries);
+	graph_search_layer(search, query, 0, ef, nentries);
 	for (int i = 0; i < search->npool; i++)
 	{
 		if (search->pool[i].node == node)
@@ -232,7 +233,7 @@ search_finds(Searcher *searcher, const CodeQuery *query, NodeId node, Slot *slot
 		if (!(search->pool[i].flags & CANDIDATE_DEAD))
 			farthest = search->pool[i].dist;
 	}
-	return search->nlive >= hnsw_ef_search &&
+	return search->nlive >= ef &&
 		   code_distance(query, slot_code(searcher->check->layout, slot), NULL) >= farthest;
 }
 

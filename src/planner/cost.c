@@ -55,6 +55,7 @@ typedef struct ScanModel
 	double rows; /* in the index */
 	BlockNumber pages;
 	int m;
+	int ef_search;
 	double visit_cost; /* of measuring a node, CPU only */
 } ScanModel;
 
@@ -71,6 +72,7 @@ model_read(ScanModel *model, IndexOptInfo *info)
 	model->rows = Max(info->tuples, 1.0);
 	model->pages = Max(info->pages, 1);
 	model->m = options_m(index);
+	model->ef_search = settings_of(index).ef_search;
 	model->visit_cost =
 		cpu_index_tuple_cost + cpu_operator_cost * (1.0 + (double) code_size(&spec) / BYTES_PER_OPERATOR);
 	index_close(index, NoLock);
@@ -83,7 +85,7 @@ model_read(ScanModel *model, IndexOptInfo *info)
 static double
 search_visits(const ScanModel *model)
 {
-	double links = 2.0 * model->m * hnsw_ef_search;
+	double links = 2.0 * model->m * model->ef_search;
 	double descent = model->m * log(model->rows) / log(model->m);
 
 	return links * model->rows / (links + model->rows) + Min(descent, model->rows);
@@ -222,7 +224,7 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, NULL);
 
 	*indexStartupCost = cpu_operator_cost * PREPARE_OPERATORS + visits * model.visit_cost +
-						pages * page_cost(&model, random_cost) + hnsw_ef_search * RERANK_TUPLES * cpu_tuple_cost +
+						pages * page_cost(&model, random_cost) + model.ef_search * RERANK_TUPLES * cpu_tuple_cost +
 						index_other_operands_eval_cost(root, path->indexorderbys) +
 						(use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0);
 	reads = range_ends(root, path) ? range_rows(root, path) : model.rows;

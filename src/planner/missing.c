@@ -236,9 +236,14 @@ windows_look_back(const Query *query)
 }
 
 bool
-is_scan_cut(void)
+is_scan_cut(const IndexOptInfo *index)
 {
-	return hnsw_iterative_scan == ITERATIVE_SCAN_OFF || hnsw_max_scan_tuples < INT_MAX;
+	/* the planner holds a lock */
+	Relation relation = index_open(index->indexoid, NoLock);
+	ScanSettings settings = settings_of(relation);
+
+	index_close(relation, NoLock);
+	return settings.iterative_scan == ITERATIVE_SCAN_OFF || settings.max_scan_tuples < INT_MAX;
 }
 
 /* Does a query level group its rows? */
@@ -309,7 +314,7 @@ missing_use(PlannerInfo *root, const IndexPath *path)
 	/* a user who goes without the index, perhaps because it is damaged, is not to be told of its pages */
 	if (enable_indexscan)
 		missing = missing_rows(root, index, element);
-	if (at_last && (missing.nulls || missing.zeros || is_scan_cut()))
+	if (at_last && (missing.nulls || missing.zeros || is_scan_cut(index)))
 		return PATH_NEVER;
 	if (for_nulls && missing.nulls)
 		return PATH_NEVER;

@@ -34,8 +34,8 @@ typedef enum PathUse
  */
 extern MissingRows missing_rows(PlannerInfo *root, const IndexOptInfo *index, Node *element);
 
-/* May a scan end before it has returned all rows of its index?  By its settings. */
-extern bool is_scan_cut(void);
+/* May a scan end before it has returned all rows of its index?  By the settings, or the index's options. */
+extern bool is_scan_cut(const IndexOptInfo *index);
 
 /* May the path, in the order of a distance, deliver what the query level asks for? */
 extern PathUse missing_use(PlannerInfo *root, const IndexPath *path);

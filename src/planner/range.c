@@ -198,7 +198,7 @@ range_ends(PlannerInfo *root, const IndexPath *path)
 	MissingRows missing;
 
 	/* a scan that may not go on would end before the bound */
-	if (!hnsw_range_scan || !enable_indexscan || is_scan_cut() || !find_bound(path, &range))
+	if (!hnsw_range_scan || !enable_indexscan || is_scan_cut(path->indexinfo) || !find_bound(path, &range))
 		return false;
 	if (!range.lets_nulls_pass && !range.lets_zeros_pass)
 		return true;
