@@ -12,3 +12,13 @@ CREATE FUNCTION hnsw_check(index regclass, heapallindexed boolean DEFAULT false,
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION hnsw_check(regclass, boolean, integer) IS 'checks an hnsw index for damage';
+
+-- what can be asked of an index
+
+CREATE FUNCTION hnsw_last_scan(OUT index regclass, OUT strategy text, OUT ef_search integer, OUT ef integer,
+	OUT rounds integer, OUT nodes bigint, OUT reranked bigint, OUT returned bigint, OUT kept_back bigint,
+	OUT swept bigint, OUT table_rows bigint, OUT blocks_hit bigint, OUT blocks_read bigint,
+	OUT milliseconds double precision)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hnsw_last_scan() IS 'what the session''s last scan of an hnsw index did';

@@ -11,6 +11,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "am/am.h"
+#include "am/counters.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_proc.h"
 #include "distance/distance.h"
@@ -109,6 +110,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("hnswc");
 	/* before what else begins with hnsw. is refused */
 	planner_init();
+	counters_init();
 	if (settings)
 		settings_init();
 	options_init();

@@ -9,6 +9,7 @@
  * scan.c      ORDER BY             vacuum.c   removal, repair
  * margin.c    where a filter lets a scan end
  * within.c    how many rows are within a distance
+ * counters.c  what scans did
  * validate.c  operator classes     statistics.c  what an index knows of its rows
  *
  * What the planner does with an index is in planner/.

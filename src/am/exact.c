@@ -263,6 +263,7 @@ sort_rows(HnswScan *so)
 		float dist;
 
 		CHECK_FOR_INTERRUPTS();
+		so->counters.table_rows++;
 		if (!row_passes(so))
 		{
 			count_dropped(so, &roots);

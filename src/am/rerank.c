@@ -139,6 +139,7 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 	bool found;
 
 	rows_check(so, &tid);
+	so->counters.table_rows++;
 	do
 		found = table_index_fetch_tuple(table->fetch, &tid, so->scan->xs_snapshot, table->slot, &call_again, &all_dead);
 	while (!found && call_again);
@@ -246,6 +247,7 @@ scan_measure(HnswScan *so)
 
 	Assert(n > 0);
 	so->next += n;
+	so->counters.reranked += n;
 	if (!so->has_query || so->state->vector_coder == NULL)
 	{
 		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n, refs);

@@ -223,6 +223,7 @@ round_first(HnswScan *so)
 	so->resumed = false;
 	so->exact_cost.read = 0;
 	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
+	so->counters.rounds++;
 	visited_reset(&search->visited, 0);
 	search->memory_limit = 0;
 	search->visit_limit = 0;
@@ -316,6 +317,7 @@ widen(HnswScan *so, RoundAim aim)
 	bound = round_bound(so, aim.rows);
 	if (bound.rank == 0 && aim.passing < aim.rows)
 		so->ef = (int) Min(Max(so->ef, aim.rows / ANSWERED_SHARE), MOST_POOL);
+	so->counters.rounds++;
 	graph_search_widen(so->search, so->ef, &bound);
 	/* what the pool lacks are runners-up; if it lacks more than these, it answers for less */
 	missing = Min(Max((int) aim.rows - so->search->nlive, 0), MOST_FILLED);
@@ -333,6 +335,7 @@ resume(HnswScan *so, RoundAim aim)
 	so->ef = (int) Min(Max(so->settings.ef_search, aim.rows - so->answered), MOST_POOL);
 	if (!graph_search_resume(so->search, so->ef))
 		return false;
+	so->counters.rounds++;
 	so->resumed = true;
 	round_answers(so, so->answered + Max((int64) (so->ef * ANSWERED_SHARE), 1), 0);
 	return true;

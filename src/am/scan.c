@@ -153,14 +153,20 @@ hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int no
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
 	if (so != NULL)
+	{
+		counters_end(so);
 		scan_reset(so);
+	}
 }
 
 void
 hnswendscan(IndexScanDesc scan)
 {
 	if (scan->opaque)
+	{
+		counters_end((HnswScan *) scan->opaque);
 		scan_free((HnswScan *) scan->opaque);
+	}
 	scan->opaque = NULL;
 }
 
@@ -204,6 +210,7 @@ scan_leave_graph(HnswScan *so)
 	else if (round_prefers_table(so))
 	{
 		scan_enter(so, SCAN_TABLE);
+		so->counters.by_table = true;
 		scan_forget(so);
 		/* the table has these, too */
 		pairingheap_reset(so->stragglers);
@@ -272,6 +279,7 @@ scan_start(IndexScanDesc scan)
 		MemoryContextSwitchTo(old);
 	}
 	Assert(so->rest == NULL && so->ntids == 0 && so->nqueue == 0 && pairingheap_is_empty(so->measured));
+	counters_begin(so);
 	so->sweep_block = HNSWC_META_BLOCK + 1;
 	so->sweep_end = InvalidBlockNumber;
 	if (so->has_query)
@@ -349,6 +357,7 @@ scan_return(HnswScan *so, ScanResult *result)
 	if (result->dist < so->last_dist && so->settings.iterative_scan != ITERATIVE_SCAN_RELAXED)
 	{
 		pairingheap_add(so->stragglers, &result->heap_node);
+		so->counters.kept_back++;
 		return;
 	}
 	so->last_dist = result->dist;
@@ -387,17 +396,12 @@ scan_remember(HnswScan *so, ItemPointer tid)
 	so->returned[so->nreturned] = *tid;
 }
 
-bool
-hnswgettuple(IndexScanDesc scan, ScanDirection dir)
+/* The next row, in scan->xs_heaptid; false if there is none.  The scan has started. */
+static bool
+scan_next_row(HnswScan *so)
 {
-	HnswScan *so = (HnswScan *) scan->opaque;
+	IndexScanDesc scan = so->scan;
 
-	Assert(ScanDirectionIsForward(dir));
-	if (so == NULL || so->stage == SCAN_START)
-	{
-		scan_start(scan);
-		so = (HnswScan *) scan->opaque;
-	}
 	for (;;)
 	{
 		ScanResult *result;
@@ -433,4 +437,23 @@ hnswgettuple(IndexScanDesc scan, ScanDirection dir)
 		else if (!scan_more(so))
 			return false;
 	}
+}
+
+bool
+hnswgettuple(IndexScanDesc scan, ScanDirection dir)
+{
+	HnswScan *so = (HnswScan *) scan->opaque;
+	ScanStep step;
+	bool found;
+
+	Assert(ScanDirectionIsForward(dir));
+	step_begin(&step);
+	if (so == NULL || so->stage == SCAN_START)
+	{
+		scan_start(scan);
+		so = (HnswScan *) scan->opaque;
+	}
+	found = scan_next_row(so);
+	step_end(&step, &so->counters);
+	return found;
 }

@@ -8,10 +8,12 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "planner/cutoff.h"
+#include "am/counters.h"
 #include "am/element.h"
+#include "planner/cutoff.h"
 #include "planner/running.h"
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "lib/pairingheap.h"
 #include "nodes/execnodes.h"
 
@@ -144,6 +146,7 @@ typedef struct HnswScan
 	bool remembers;             /* which these are */
 	ItemPointerData *returned;
 	uint64 returned_size;
+	ScanCounters counters;
 
 	SortedSet *rest; /* SCAN_REST: candidates that are not queued; SCAN_TABLE: rows; else NULL */
 	BlockNumber sweep_block;
@@ -168,6 +171,24 @@ extern bool round_next(HnswScan *so);
 extern bool round_at_limit(const HnswScan *so);
 /* Are most rows dropped, and is it cheaper to read the table than to return all that is left in the index? */
 extern bool round_prefers_table(HnswScan *so);
+
+/* counters.c */
+
+/* PostgreSQL's numbers before a step of a scan. */
+typedef struct ScanStep
+{
+	int64 hit;
+	int64 read;
+	instr_time start; /* zero: not measured */
+} ScanStep;
+
+/* A scan starts: its settings and its query are known. */
+extern void counters_begin(HnswScan *so);
+/* Around each step, which may be the one in which the scan starts. */
+extern void step_begin(ScanStep *step);
+extern void step_end(const ScanStep *step, ScanCounters *counters);
+/* A scan has ended, unless it never started: it is the session's last one, and is logged if that is wanted. */
+extern void counters_end(HnswScan *so);
 
 /* margin.c */
 

@@ -43,6 +43,7 @@ sweep_page(HnswScan *so, BlockNumber block, Page page)
 			candidate.dist = INFINITY;
 		Assert(so->nqueue < so->queue_size);
 		so->queue[so->nqueue++] = candidate;
+		so->counters.swept++;
 	}
 }
 

@@ -148,7 +148,8 @@ typedef struct GraphSearch
 	Candidate *discarded; /* in no order */
 	int ndiscarded;
 	int discarded_size;
-	int64 nvisited;
+	int64 nvisited;                    /* nodes measured on this layer */
+	int64 nbefore;                     /* and by searches of layers before, since the search was created */
 	float nearest_entry;               /* distance of the nearest live node that it began from; INFINITY: none */
 	bool limited;                      /* a limit ended it */
 	NodeId entries[GRAPH_MAX_ENTRIES]; /* where the search of a layer begins */

@@ -307,6 +307,7 @@ search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int
 	search->layer = layer;
 	search->npool = search->nlive = search->cursor = 0;
 	search->ndiscarded = 0;
+	search->nbefore += search->nvisited;
 	search->nvisited = 0;
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
