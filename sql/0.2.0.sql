@@ -22,3 +22,18 @@ CREATE FUNCTION hnsw_last_scan(OUT index regclass, OUT strategy text, OUT ef_sea
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hnsw_last_scan() IS 'what the session''s last scan of an hnsw index did';
+
+CREATE FUNCTION hnsw_recall(index regclass, k integer DEFAULT 10, sample integer DEFAULT 100, queries text DEFAULT NULL,
+	ef integer[] DEFAULT NULL, OUT ef_search integer, OUT recall double precision, OUT mean_us double precision,
+	OUT p99_us double precision, OUT nodes double precision)
+	RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION hnsw_recall(index regclass, queries anyarray, k integer DEFAULT 10, ef integer[] DEFAULT NULL,
+	OUT ef_search integer, OUT recall double precision, OUT mean_us double precision, OUT p99_us double precision,
+	OUT nodes double precision)
+	RETURNS SETOF record AS 'MODULE_PATHNAME', 'hnsw_recall_array' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION hnsw_recall(regclass, integer, integer, text, integer[]) IS
+	'recall and time of searches of an hnsw index, by sample rows or by the results of a query';
+COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer, integer[]) IS
+	'recall and time of searches of an hnsw index, by vectors in an array';

@@ -86,6 +86,8 @@ typedef struct ScanSettings
 
 /* Defines the settings hnsw.*, unless pgvector has done so. */
 extern void settings_init(void);
+/* Raises an error if pgvector has defined the settings of this session, which then have no effect on our indexes. */
+extern void settings_check_ours(void);
 /* How an index is to be searched now: by what is set, or else its options, or else the defaults. */
 extern ScanSettings settings_of(Relation index);
 

@@ -103,6 +103,15 @@ settings_init(void)
 		setting_records[i] = FIND_SETTING(setting_names[i]);
 }
 
+void
+settings_check_ours(void)
+{
+	if (setting_records[SETTING_EF_SEARCH] == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the settings hnsw.* are pgvector's in this session"),
+						errdetail("pgvector's library was loaded first.")));
+}
+
 /* Has the value been set anywhere? */
 static bool
 is_set(Setting setting)

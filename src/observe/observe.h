@@ -2,15 +2,23 @@
  * observe.h: what a user may ask of an index: see README.
  *
  * row.c        a row of results, column by column
+ * target.c     the index that is asked about, and the queries that it serves
  * last_scan.c  hnsw_last_scan()
+ * recall.c     hnsw_recall()
+ * questions.c  the vectors that recall is measured with
+ * exact.c      the distances of their nearest rows, from the table
  */
 #ifndef HNSWC_OBSERVE_H
 #define HNSWC_OBSERVE_H
 
 #include "postgres.h"
 
+#include "am/am.h"
+#include "am/element.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
+#include "utils/rel.h"
 
 /* row.c */
 
@@ -31,5 +39,85 @@ extern void row_add(ResultRow *row, Datum value);
 extern void row_add_null(ResultRow *row);
 /* The row, all of whose columns have been added. */
 extern Datum row_finish(ResultRow *row);
+
+/* target.c */
+
+/* An index, locked together with its table. */
+typedef struct IndexTarget
+{
+	Relation table;
+	Relation index;
+	const ElementType *type;
+	bool is_owner; /* may the user do what the table's owner may? */
+} IndexTarget;
+
+/*
+ * Opens an index by its OID.  Raises the errors of what is not an index that this access method can search; and, if the
+ * index's pages are going to be read `for_pages`, of a user who may not.
+ */
+extern void target_open(IndexTarget *target, Oid index, bool for_pages);
+/* The locks stay until the end of the transaction. */
+extern void target_close(IndexTarget *target);
+
+/* The parts of queries that an index serves, as SQL that means the same whatever the search path is now. */
+typedef struct TargetSql
+{
+	Oid type;            /* of what is indexed */
+	Oid distance;        /* the operator's function */
+	const char *element; /* what is indexed: a column or an expression */
+	const char *op;      /* of the distance */
+	const char *from;    /* FROM and WHERE for all rows that are in the index */
+} TargetSql;
+
+extern void target_describe(const IndexTarget *target, TargetSql *sql);
+
+typedef struct SavedUser
+{
+	Oid user;
+	int context;
+	int nest_level; /* settings changed since are undone */
+} SavedUser;
+
+/*
+ * From here to target_resume_user() the table is read as its owner if the user may do what he may, as ANALYZE does, since
+ * an index's expressions are the owner's; else as the user, who needs SELECT and sees the rows that he sees in queries.
+ */
+extern void target_assume_owner(const IndexTarget *target, SavedUser *saved);
+extern void target_resume_user(const SavedUser *saved);
+
+/* questions.c */
+
+/* Vectors to search for. */
+typedef struct Questions
+{
+	int n;
+	int size;
+	Datum *values; /* detoasted */
+	bool are_rows; /* they are rows of the table, which each are to find the others */
+} Questions;
+
+extern void questions_create(Questions *questions, int size);
+/* A random sample of what the first column of an SQL query returns, which has to be of a type.  Needs SPI. */
+extern void questions_sample(Questions *questions, const char *query, Oid type);
+/* All elements of an array of a type. */
+extern void questions_from_array(Questions *questions, ArrayType *array, Oid type);
+
+/* exact.c */
+
+/* The distances of some nearest rows, ascending. */
+typedef struct NearestRows
+{
+	int n;
+	double *distances;
+} NearestRows;
+
+/*
+ * For each question the distances of its k nearest rows, by reading all rows of the index from the table once.  Needs SPI.
+ * Tells by NOTICEs how far it is, if it takes long.
+ */
+extern NearestRows *exact_nearest(const IndexTarget *target, const TargetSql *sql, FmgrInfo *distance,
+								  const Questions *questions, int k);
+/* Adds a distance to the k smallest. */
+extern void nearest_add(NearestRows *nearest, int k, double distance);
 
 #endif /* HNSWC_OBSERVE_H */

@@ -13,6 +13,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "planner/path.h"
 #include "planner/range.h"
@@ -28,6 +29,10 @@ static planner_hook_type previous_planner = NULL;
 static set_rel_pathlist_hook_type previous_set_rel_pathlist = NULL;
 static create_upper_paths_hook_type previous_create_upper_paths = NULL;
 static ExecutorRun_hook_type previous_executor_run = NULL;
+static get_relation_info_hook_type previous_get_relation_info = NULL;
+
+/* InvalidOid: all indexes are known. */
+static Oid only_index = InvalidOid;
 
 /* Plans a statement.  shards is NULL if it has not been split; planning may plan other statements meanwhile. */
 static PlannedStmt *
@@ -111,6 +116,38 @@ run_query(EXECUTOR_RUN_PARAMETERS)
 	PG_END_TRY();
 }
 
+void
+planner_begin_only_index(Oid index)
+{
+	only_index = index;
+}
+
+void
+planner_end_only_index(void)
+{
+	only_index = InvalidOid;
+}
+
+static void
+keep_only_index(PlannerInfo *root, Oid table, bool inhparent, RelOptInfo *rel)
+{
+	ListCell *cell;
+
+	if (OidIsValid(only_index))
+		foreach (cell, rel->indexlist)
+		{
+			IndexOptInfo *index = lfirst_node(IndexOptInfo, cell);
+
+			if (index->indexoid == only_index)
+			{
+				rel->indexlist = list_make1(index);
+				break;
+			}
+		}
+	if (previous_get_relation_info)
+		previous_get_relation_info(root, table, inhparent, rel);
+}
+
 static void
 define_settings(void)
 {
@@ -137,4 +174,6 @@ planner_init(void)
 	create_upper_paths_hook = create_upper_paths;
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = run_query;
+	previous_get_relation_info = get_relation_info_hook;
+	get_relation_info_hook = keep_only_index;
 }

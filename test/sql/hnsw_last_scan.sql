@@ -56,3 +56,4 @@ RESET ROLE;
 DROP ROLE hnsw_last_scan_user;
 DROP TABLE t;
 SELECT returned FROM hnsw_last_scan();
+DROP FUNCTION test_vector;

@@ -109,3 +109,4 @@ BEGIN
 END $$;
 SELECT id, count(*) FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]' LIMIT 300) s GROUP BY id ORDER BY id;
 DROP TABLE t;
+DROP FUNCTION test_vector, startup_cost;
