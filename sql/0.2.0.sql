@@ -37,3 +37,22 @@ COMMENT ON FUNCTION hnsw_recall(regclass, integer, integer, text, integer[]) IS
 	'recall and time of searches of an hnsw index, by sample rows or by the results of a query';
 COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer, integer[]) IS
 	'recall and time of searches of an hnsw index, by vectors in an array';
+
+CREATE FUNCTION hnsw_stats(index regclass, exact boolean DEFAULT false,
+	OUT format_version integer, OUT type text, OUT dims integer, OUT m integer, OUT ef_construction integer,
+	OUT bits integer, OUT rerank text, OUT index_rows bigint, OUT elements bigint, OUT dead bigint, OUT free bigint,
+	OUT nodes bigint[], OUT links double precision[], OUT bytes bigint, OUT node_bytes bigint, OUT upper_bytes bigint,
+	OUT vector_bytes bigint, OUT duplicate_bytes bigint, OUT other_bytes bigint, OUT lacks_nulls boolean,
+	OUT lacks_zeros boolean, OUT ef_search integer, OUT reach double precision[], OUT measured_rows bigint,
+	OUT added double precision, OUT drift double precision, OUT reindex boolean)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hnsw_stats(regclass, boolean) IS
+	'what an hnsw index consists of, by a sample of its pages or by all of them';
+
+CREATE FUNCTION hnsw_estimate(rows bigint, dims integer, opclass text DEFAULT 'vector_l2_ops', options text[] DEFAULT '{}',
+	OUT node_bytes bigint, OUT vector_bytes bigint, OUT bytes bigint, OUT maintenance_work_mem text)
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hnsw_estimate(bigint, integer, text, text[]) IS
+	'how large an hnsw index of so many rows is, and the memory to build it in';

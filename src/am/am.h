@@ -98,11 +98,13 @@ extern void options_init(void);
 extern bytea *hnswoptions(Datum reloptions, bool validate);
 /* An index's options with defaults filled in; m and ef_construction checked against each other. */
 extern int options_m(Relation index);
-extern int options_ef_construction(Relation index);
 /* Bits per dimension of its codes; where they are the default, a build may have had to take fewer. */
 extern int options_bits(Relation index, int dims, CodeMetric metric);
 /* The shape of a new index: options, opclass and the column's dimensions.  Raises the errors a user sees. */
 extern void options_shape(Relation index, IndexShape *shape);
+struct ElementType;
+/* Of such a shape, whose type and spec but for its bits are filled in, what options (NULL: none) decide. */
+extern void options_choose(const HnswOptions *options, const struct ElementType *type, IndexShape *shape);
 /* Are the type, metric and dimensions of a shape those of the index's column?  What options decide is not looked at. */
 extern bool options_shape_is_possible(Relation index, const IndexShape *shape);
 

@@ -61,7 +61,7 @@ make_plan(Relation heap, Relation index, const BuildSample *sample, ArenaPlan *p
 
 	plan->memory_limit = (Size) maintenance_work_mem * 1024;
 	plan->max_rows = max_rows(heap);
-	plan->side_size = build_side_size(state);
+	plan->side_size = build_side_size(&state->spec);
 	build_place(sample, state, plan);
 }
 
@@ -108,6 +108,7 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 		statistics_measure(index, result->index_tuples, &reach);
 	}
 	index_set_statistics(index, &reach, result->index_tuples);
+	index_set_built(index);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -66,10 +66,10 @@ extern void build_sample_free(BuildSample *sample);
 /* build_rows.c */
 
 /* What the build measures nodes by: the stored codes, or finer ones that are kept beside the slots. */
-extern CodeSpec build_spec(const IndexState *state);
+extern CodeSpec build_spec(const CodeSpec *stored);
 extern const Coder *build_coder(const IndexState *state);
 /* Bytes of the latter for each node; 0 where it measures by the stored codes. */
-extern Size build_side_size(const IndexState *state);
+extern Size build_side_size(const CodeSpec *stored);
 /* `area`: where the arena's memory comes from, NULL for this process's own. */
 extern BuildRows *build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared,
 									dsa_area *area);

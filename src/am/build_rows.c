@@ -23,9 +23,9 @@
 #define REPORT_ROWS 256
 
 CodeSpec
-build_spec(const IndexState *state)
+build_spec(const CodeSpec *stored)
 {
-	CodeSpec spec = state->spec;
+	CodeSpec spec = *stored;
 
 	if (spec.bits < MIN_BUILD_BITS)
 		spec.bits = SIDE_BITS;
@@ -33,17 +33,17 @@ build_spec(const IndexState *state)
 }
 
 Size
-build_side_size(const IndexState *state)
+build_side_size(const CodeSpec *stored)
 {
-	CodeSpec spec = build_spec(state);
+	CodeSpec spec = build_spec(stored);
 
-	return spec.bits != state->spec.bits ? code_size(&spec) : 0;
+	return spec.bits != stored->bits ? code_size(&spec) : 0;
 }
 
 const Coder *
 build_coder(const IndexState *state)
 {
-	CodeSpec spec = build_spec(state);
+	CodeSpec spec = build_spec(&state->spec);
 
 	if (spec.bits == state->spec.bits)
 		return state->coder;

@@ -169,7 +169,7 @@ build_train(const BuildSample *sample, const IndexShape *shape, void *params)
 void
 build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan)
 {
-	CodeSpec spec = build_spec(state);
+	CodeSpec spec = build_spec(&state->spec);
 	MemoryContext old = MemoryContextSwitchTo(sample->cxt);
 	Clusters *clusters =
 		clusters_train(build_coder(state), &spec, sample->vectors, sample->n, count_clusters(sample, &state->layout));

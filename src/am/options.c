@@ -137,20 +137,16 @@ options_m(Relation index)
 	return options ? options->m : HNSWC_DEFAULT_M;
 }
 
-int
-options_ef_construction(Relation index)
+static int
+bits_of(const HnswOptions *options, int dims, CodeMetric metric)
 {
-	const HnswOptions *options = given_options(index);
-
-	return options ? options->ef_construction : HNSWC_DEFAULT_EF_CONSTRUCTION;
+	return options && options->bits != OPTION_NOT_GIVEN ? options->bits : default_bits(dims, metric);
 }
 
 int
 options_bits(Relation index, int dims, CodeMetric metric)
 {
-	const HnswOptions *options = given_options(index);
-
-	return options && options->bits != OPTION_NOT_GIVEN ? options->bits : default_bits(dims, metric);
+	return bits_of(given_options(index), dims, metric);
 }
 
 /* The typmod of the column or expression, which is its number of dimensions. */
@@ -211,10 +207,9 @@ widest_m(const CodeSpec *spec, int m)
 
 /* Settles spec->bits: the default gives way to what fits a page, a choice of the user does not. */
 static void
-choose_bits(Relation index, CodeSpec *spec, int m)
+choose_bits(const HnswOptions *options, CodeSpec *spec, int m)
 {
-	const HnswOptions *options = given_options(index);
-	int wanted = options_bits(index, spec->dims, spec->metric);
+	int wanted = bits_of(options, spec->dims, spec->metric);
 	int fitting = widest_bits(spec, wanted, m);
 	bool given = options && options->bits != OPTION_NOT_GIVEN;
 
@@ -252,21 +247,16 @@ options_shape_is_possible(Relation index, const IndexShape *shape)
 }
 
 void
-options_shape(Relation index, IndexShape *shape)
+options_choose(const HnswOptions *options, const ElementType *type, IndexShape *shape)
 {
-	const HnswOptions *options = given_options(index);
-	const ElementType *type = element_type(index);
-
-	element_check_class(index);
-	column_shape(index, type, shape);
-	shape->m = options_m(index);
-	shape->ef_construction = options_ef_construction(index);
+	shape->m = options ? options->m : HNSWC_DEFAULT_M;
+	shape->ef_construction = options ? options->ef_construction : HNSWC_DEFAULT_EF_CONSTRUCTION;
 	if (shape->ef_construction < 2 * shape->m)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));
 	if (code_metric_is_binary(shape->spec.metric))
 		shape->m = widest_m(&shape->spec, shape->m);
-	choose_bits(index, &shape->spec, shape->m);
+	choose_bits(options, &shape->spec, shape->m);
 	if (type->sketch_dims > 0 && options && options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("an index on type %s does not keep the vectors", type->type_name),
@@ -285,4 +275,14 @@ options_shape(Relation index, IndexShape *shape)
 		shape->rerank = options->rerank;
 	else
 		shape->rerank = default_rerank(type);
+}
+
+void
+options_shape(Relation index, IndexShape *shape)
+{
+	const ElementType *type = element_type(index);
+
+	element_check_class(index);
+	column_shape(index, type, shape);
+	options_choose(given_options(index), type, shape);
 }

@@ -78,6 +78,9 @@ extern size_t code_size(const CodeSpec *spec);
 extern size_t code_params_size(const CodeSpec *spec);
 extern void code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, void *params);
 
+/* The centroid of params, of a metric that has one: dims floats. */
+extern void code_params_centroid(const CodeSpec *spec, const void *params, float *centroid);
+
 /* A coder: spec and params made ready for use.  `params` must stay valid. */
 extern size_t coder_size(const CodeSpec *spec);
 extern Coder *coder_init(void *memory, const CodeSpec *spec, const void *params);

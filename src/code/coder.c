@@ -108,6 +108,19 @@ code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, v
 	}
 }
 
+void
+code_params_centroid(const CodeSpec *spec, const void *params, float *centroid)
+{
+	const uint8_t *bytes = (const uint8_t *) params + SEED_SIZE;
+
+	for (size_t i = 0; i < (size_t) spec->dims; i++)
+	{
+		uint32_t bits = (uint32_t) load_le(bytes + i * sizeof(float), sizeof(float));
+
+		memcpy(&centroid[i], &bits, sizeof(bits));
+	}
+}
+
 size_t
 coder_size(const CodeSpec *spec)
 {

@@ -4,6 +4,8 @@
  * row.c        a row of results, column by column
  * target.c     the index that is asked about, and the queries that it serves
  * last_scan.c  hnsw_last_scan()
+ * stats.c      hnsw_stats()
+ * estimate.c   hnsw_estimate()
  * recall.c     hnsw_recall()
  * questions.c  the vectors that recall is measured with
  * exact.c      the distances of their nearest rows, from the table

@@ -160,7 +160,14 @@ typedef struct MetaPage
 	uint32 vector_offset;
 	double tuples;    /* rows indexed when built or last vacuumed */
 	GraphReach reach; /* as measured then */
+	/* the file's blocks when the index was built: elements on later ones were inserted */
+	BlockNumber built_blocks;
+	uint32 reserved; /* zero; the structure's size is a multiple of 8 */
 } MetaPage;
+
+StaticAssertDecl(offsetof(MetaPage, built_blocks) == offsetof(MetaPage, reach) + sizeof(GraphReach) &&
+					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 8,
+				 "MetaPage is part of the on-disk format");
 
 StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail), "the meta page fits its page");
 

@@ -57,7 +57,8 @@ typedef struct IndexState
 	MemoryContext cxt;
 	uint64 last_used;
 	struct IndexState *next_retired;
-	double tuples; /* these three as the meta page had them when the index was last opened */
+	BlockNumber built_blocks;
+	double tuples; /* these four as the meta page had them when the index was last opened */
 	GraphReach reach;
 	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
 	uint16 told;         /* of these, those whose end this backend has told all others of: see insert.c */
@@ -93,6 +94,8 @@ typedef struct IndexShape
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
 /* Writes to the meta page how far searches have to look, and how many rows there are. */
 extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
+/* Writes to the meta page that all blocks there are now are the build's. */
+extern void index_set_built(Relation index);
 /*
  * A row of the table is left out: the flag that says there is none such, META_NO_NULL or META_NO_ZERO, is cleared when
  * this returns, and with `wal` the change is logged, whoever has made it.  Takes the exclusive lock of the meta page.

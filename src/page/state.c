@@ -220,6 +220,7 @@ read_entry(Relation index, IndexState *state, NodeId *entry)
 	/* of a change that is being made some words may be old and others new: that does no harm */
 	state->tuples = meta->tuples;
 	state->reach = meta->reach;
+	state->built_blocks = meta->built_blocks;
 	state->flags = meta->flags;
 	reader_unpin(&reader, buffer);
 	return same;
@@ -350,6 +351,8 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->vector_offset = 0;
 	meta->tuples = 0;
 	memset(&meta->reach, 0, sizeof(meta->reach));
+	meta->built_blocks = 0;
+	meta->reserved = 0;
 }
 
 void
@@ -370,6 +373,20 @@ index_set_statistics(Relation index, const GraphReach *reach, double tuples)
 		edit_commit(&edit);
 		edit_free(&edit);
 	}
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+index_set_built(Relation index)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	PageEdit edit;
+
+	edit_init(&edit, index, true);
+	edit_set(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->built_blocks, nblocks);
+	edit_commit(&edit);
+	edit_free(&edit);
 	UnlockReleaseBuffer(buffer);
 }
 
