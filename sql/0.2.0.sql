@@ -56,3 +56,9 @@ CREATE FUNCTION hnsw_estimate(rows bigint, dims integer, opclass text DEFAULT 'v
 
 COMMENT ON FUNCTION hnsw_estimate(bigint, integer, text, text[]) IS
 	'how large an hnsw index of so many rows is, and the memory to build it in';
+
+CREATE FUNCTION hnsw_prewarm(index regclass, what text DEFAULT 'all') RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hnsw_prewarm(regclass, text) IS
+	'reads an hnsw index, or its nodes or upper layers, into shared buffers; returns the number of blocks';

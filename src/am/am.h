@@ -111,9 +111,11 @@ extern bool options_shape_is_possible(Relation index, const IndexShape *shape);
 /* build.c */
 extern IndexBuildResult *hnswbuild(Relation heap, Relation index, IndexInfo *indexInfo);
 extern void hnswbuildempty(Relation index);
-extern char *hnswbuildphasename(int64 phase);
 /* Where parallel workers of a build start. */
 extern PGDLLEXPORT void hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc);
+
+/* build_progress.c */
+extern char *hnswbuildphasename(int64 phase);
 
 /* insert.c */
 extern bool hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,

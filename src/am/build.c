@@ -9,26 +9,8 @@
 #include "access/xloginsert.h"
 #include "am/am.h"
 #include "am/build.h"
-#include "commands/progress.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-
-char *
-hnswbuildphasename(int64 phase)
-{
-	switch (phase)
-	{
-		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
-			return "initializing";
-		case PHASE_LOAD:
-			return "loading tuples";
-		case PHASE_WRITE:
-			return "writing pages";
-		default:
-			return NULL;
-	}
-}
 
 /* Writes the pages of an index without rows, with parameters learned from the table if there is one.  Returns the sample. */
 static BuildSample *
@@ -79,6 +61,7 @@ build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *pl
 	result->heap_tuples = build_rows_scan(rows, NULL);
 	result->index_tuples = pg_atomic_read_u64(&shared->tuples);
 	build_rows_finish(rows);
+	progress_phase(PHASE_LOG);
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 }
@@ -96,20 +79,22 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE);
+	progress_phase(PHASE_TRAIN);
 	sample = create_pages(heap, index, info, MAIN_FORKNUM, false);
 	make_plan(heap, index, sample, &plan);
 	build_sample_free(sample);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOAD);
+	progress_expect(plan.rows);
+	progress_phase(PHASE_INSERT);
 	nworkers = build_workers(heap, index, info);
 	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result, &reach))
 	{
 		build_serial(heap, index, info, &plan, result);
+		progress_phase(PHASE_MEASURE);
 		statistics_measure(index, result->index_tuples, &reach);
 	}
 	index_set_statistics(index, &reach, result->index_tuples);
 	index_set_built(index);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) result->index_tuples);
+	progress_end((uint64) result->index_tuples);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return result;

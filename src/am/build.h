@@ -5,6 +5,7 @@
  * build_train.c     a sample of the table, for the codes and for placement
  * build_rows.c      from a heap tuple into the graph, in every process of the build
  * build_parallel.c  the processes
+ * build_progress.c  what the user is shown
  */
 #ifndef HNSWC_BUILD_H
 #define HNSWC_BUILD_H
@@ -17,9 +18,16 @@
 #include "nodes/execnodes.h"
 #include "page/page.h"
 
-/* Subphases that progress is reported in, beside PostgreSQL's first one. */
-#define PHASE_LOAD 2
-#define PHASE_WRITE 3
+/* What a build is doing, in this order but for the last two, which a parallel build does at once. */
+typedef enum BuildPhase
+{
+	PHASE_TRAIN = 1, /* PostgreSQL's PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE */
+	PHASE_INSERT,
+	PHASE_INSERT_ON_DISK, /* memory was not enough */
+	PHASE_WRITE,
+	PHASE_MEASURE,
+	PHASE_LOG,
+} BuildPhase;
 
 /* One process's part of a build: everything a row needs, allocated once. */
 typedef struct BuildRows
@@ -62,6 +70,16 @@ extern void build_train(const BuildSample *sample, const IndexShape *shape, void
 /* How many rows there will be, and the clusters they are placed by.  When the index has its parameters. */
 extern void build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan);
 extern void build_sample_free(BuildSample *sample);
+
+/* build_progress.c: all in the process that the user watches */
+
+extern void progress_phase(BuildPhase phase);
+/* So many rows are expected. */
+extern void progress_expect(double rows);
+/* So many rows have been inserted, by all processes together. */
+extern void progress_rows(uint64 rows);
+/* That were all. */
+extern void progress_end(uint64 rows);
 
 /* build_rows.c */
 

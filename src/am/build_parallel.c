@@ -19,7 +19,6 @@
 #include "am/am.h"
 #include "am/build.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
@@ -150,7 +149,7 @@ wait_for_workers(BuildShared *shared, ArenaShared *arena, int nprocesses)
 		SpinLockRelease(&shared->mutex);
 		if (done)
 			break;
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, pg_atomic_read_u64(&arena->tuples));
+		progress_rows(pg_atomic_read_u64(&arena->tuples));
 		ConditionVariableTimedSleep(&shared->done_cv, 1000, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 	}
 	ConditionVariableCancelSleep();
@@ -326,7 +325,9 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, con
 	info->ii_BrokenHotChain |= leader.shared->broken_hot_chain;
 	build_rows_finish(rows);
 	let_log(index, leader.shared);
+	progress_phase(PHASE_MEASURE);
 	statistics_measure(index, result->index_tuples, reach);
+	progress_phase(PHASE_LOG);
 	log_share(index, leader.shared);
 	WaitForParallelWorkersToFinish(leader.pcxt);
 	for (int i = 0; i < leader.pcxt->nworkers_launched; i++)

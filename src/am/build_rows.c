@@ -11,10 +11,8 @@
 #include "access/tableam.h"
 #include "am/am.h"
 #include "am/build.h"
-#include "commands/progress.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 
 /* Codes of fewer bits than this are too coarse to choose neighbours by. */
 #define MIN_BUILD_BITS 4
@@ -163,6 +161,8 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 		rows->pages = page_store_open(rows->index, state, false);
 		rows->page_insert = graph_insert_create(&rows->pages->store, state->ef_construction);
 		rows->page_query = palloc_on_line(code_query_size(state->coder));
+		if (rows->report)
+			progress_phase(PHASE_INSERT_ON_DISK);
 	}
 	fill_element(rows, &rows->pages->element, tid);
 	coder_query(state->coder, rows->page_query, rows->vector, rows->scratch);
@@ -175,7 +175,7 @@ report_row(BuildRows *rows)
 	uint64 tuples = pg_atomic_add_fetch_u64(&rows->shared->tuples, 1);
 
 	if (rows->report && tuples % REPORT_ROWS == 0)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, tuples);
+		progress_rows(tuples);
 }
 
 /* A row is not indexed.  Nobody has a plan by this index yet. */
@@ -229,7 +229,7 @@ void
 build_rows_finish(BuildRows *rows)
 {
 	Assert(!LWLockHeldByMe(&rows->shared->flush_lock));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITE);
+	progress_phase(PHASE_WRITE);
 	if (!rows->shared->flushed)
 		arena_flush(rows->arena);
 }

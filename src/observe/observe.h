@@ -6,6 +6,7 @@
  * last_scan.c  hnsw_last_scan()
  * stats.c      hnsw_stats()
  * estimate.c   hnsw_estimate()
+ * prewarm.c    hnsw_prewarm()
  * recall.c     hnsw_recall()
  * questions.c  the vectors that recall is measured with
  * exact.c      the distances of their nearest rows, from the table
