@@ -265,6 +265,14 @@ drop_idle_permissions(PlannedStmt *stmt)
 #define EXECUTOR_RUN_ARGUMENTS query, direction, count, execute_once
 #endif
 
+/* What EXPLAIN says of a node can be added to since 18. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain.h"
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#define HAVE_EXPLAIN_NODE_HOOK
+#endif
+
 /* May the user do with a relation what its owner may?  One function for all kinds of objects since 16. */
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_class.h"

@@ -17,6 +17,7 @@
 #include "distance/distance.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "observe/observe.h"
 #include "page/page.h"
 #include "planner/planner.h"
 #include "utils/builtins.h"
@@ -111,6 +112,7 @@ _PG_init(void)
 	/* before what else begins with hnsw. is refused */
 	planner_init();
 	counters_init();
+	explain_init();
 	if (settings)
 		settings_init();
 	options_init();

@@ -95,17 +95,67 @@ log_scan(Relation index, const ScanCounters *counters)
 							counters->swept, counters->table_rows, counters->blocks_hit, counters->blocks_read)));
 }
 
+/* The counters of a scan that has started, as they are now. */
+static ScanCounters
+counters_now(const HnswScan *so)
+{
+	ScanCounters counters = so->counters;
+
+	counters.ef = so->ef;
+	counters.nodes += nodes_measured(so->search);
+	counters.returned = (int64) so->nreturned;
+	return counters;
+}
+
+/* Adds the numbers of a scan; what is not a number is that of the last one. */
+static void
+add_counters(ScanCounters *totals, const ScanCounters *counters)
+{
+	ScanCounters sums = *counters;
+
+	sums.rounds += totals->rounds;
+	sums.nodes += totals->nodes;
+	sums.reranked += totals->reranked;
+	sums.returned += totals->returned;
+	sums.kept_back += totals->kept_back;
+	sums.swept += totals->swept;
+	sums.table_rows += totals->table_rows;
+	sums.blocks_hit += totals->blocks_hit;
+	sums.blocks_read += totals->blocks_read;
+	*totals = sums;
+}
+
 void
 counters_end(HnswScan *so)
 {
-	ScanCounters *counters = &so->counters;
-
 	if (so->stage == SCAN_START)
 		return;
-	counters->ef = so->ef;
-	counters->nodes += nodes_measured(so->search);
-	counters->returned = (int64) so->nreturned;
-	last_scan = *counters;
-	if (log_min_duration >= 0 && counters->milliseconds >= log_min_duration)
-		log_scan(so->scan->indexRelation, counters);
+	last_scan = counters_now(so);
+	add_counters(&so->totals, &last_scan);
+	if (log_min_duration >= 0 && last_scan.milliseconds >= log_min_duration)
+		log_scan(so->scan->indexRelation, &last_scan);
+}
+
+void
+counters_forget(HnswScan *so)
+{
+	memset(&so->totals, 0, sizeof(so->totals));
+}
+
+bool
+counters_of(IndexScanDesc scan, ScanCounters *counters)
+{
+	const HnswScan *so;
+
+	if (scan == NULL || scan->indexRelation->rd_indam->amgettuple != hnswgettuple || scan->opaque == NULL)
+		return false;
+	so = (const HnswScan *) scan->opaque;
+	*counters = so->totals;
+	if (so->stage != SCAN_START)
+	{
+		ScanCounters now = counters_now(so);
+
+		add_counters(counters, &now);
+	}
+	return OidIsValid(counters->index);
 }

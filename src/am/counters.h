@@ -9,6 +9,8 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
+
 typedef struct ScanCounters
 {
 	Oid index;        /* InvalidOid: no scan has ended yet */
@@ -33,6 +35,11 @@ extern ScanCounters last_scan;
 
 /* Defines the setting hnsw.log_min_duration. */
 extern void counters_init(void);
+/*
+ * The sums of all scans that the executor has made by a scan descriptor, which may be any index's; false if that is none of
+ * ours, or if there was none.
+ */
+extern bool counters_of(IndexScanDesc scan, ScanCounters *counters);
 /* What the counters say of the way that a scan took: a word or two, constant. */
 extern const char *counters_strategy(const ScanCounters *counters);
 

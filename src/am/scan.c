@@ -124,6 +124,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	reader_init(&so->pages->reader, scan->indexRelation, state);
 	so->nodes = running_nodes(scan);
 	so->cutoff = cutoff_find(so->nodes.scan);
+	counters_forget(so);
 	rows_begin(so);
 	return so;
 }

@@ -147,6 +147,7 @@ typedef struct HnswScan
 	ItemPointerData *returned;
 	uint64 returned_size;
 	ScanCounters counters;
+	ScanCounters totals; /* of the scans that have ended since the executor began this one */
 
 	SortedSet *rest; /* SCAN_REST: candidates that are not queued; SCAN_TABLE: rows; else NULL */
 	BlockNumber sweep_block;
@@ -189,6 +190,8 @@ extern void step_begin(ScanStep *step);
 extern void step_end(const ScanStep *step, ScanCounters *counters);
 /* A scan has ended, unless it never started: it is the session's last one, and is logged if that is wanted. */
 extern void counters_end(HnswScan *so);
+/* The totals begin anew. */
+extern void counters_forget(HnswScan *so);
 
 /* margin.c */
 

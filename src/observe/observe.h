@@ -4,6 +4,7 @@
  * row.c        a row of results, column by column
  * target.c     the index that is asked about, and the queries that it serves
  * last_scan.c  hnsw_last_scan()
+ * explain.c    EXPLAIN (ANALYZE) of PostgreSQL 18
  * stats.c      hnsw_stats()
  * estimate.c   hnsw_estimate()
  * prewarm.c    hnsw_prewarm()
@@ -87,6 +88,11 @@ typedef struct SavedUser
  */
 extern void target_assume_owner(const IndexTarget *target, SavedUser *saved);
 extern void target_resume_user(const SavedUser *saved);
+
+/* explain.c */
+
+/* Installs the hook, where there is one.  To be called once, when the library is loaded. */
+extern void explain_init(void);
 
 /* questions.c */
 

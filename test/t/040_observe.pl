@@ -35,6 +35,29 @@ $node->safe_psql('postgres', "SET hnsw.log_min_duration = 0; SET enable_seqscan 
 	SELECT count(*) FROM generate_series(1, 5) i, LATERAL (SELECT id FROM t ORDER BY v <-> test_vector(-i, 96) LIMIT i) s");
 is(scalar(() = slurp_file($node->logfile, $at) =~ /scan of index/g), 5, 'each scan of a nested loop is logged');
 
+# EXPLAIN (ANALYZE): the numbers of all loops
+SKIP:
+{
+	skip 'EXPLAIN has a hook since 18', 6 if $node->safe_psql('postgres', 'SHOW server_version_num') < 180000;
+	my $nested = "SELECT count(*) FROM generate_series(1, 5) i, LATERAL (SELECT id FROM t ORDER BY v <-> test_vector(-i, 96) LIMIT 2) s";
+	my $plan = $node->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF) $nested");
+	like($plan, qr/Order By:.*\n(?:.*\n)*? +HNSW: graph  ef=40 rounds=5 nodes=\d+ re-ranked=\d+ returned=10 kept back=0 swept=0 table rows=0\n/,
+		'a line in text');
+	$plan = $node->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF, FORMAT json) $nested");
+	like($plan, qr/"HNSW Strategy": "graph",\s+"HNSW Ef": 40,\s+"HNSW Rounds": 5,/, 'properties in JSON');
+	$plan = $node->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN (COSTS OFF) $nested");
+	unlike($plan, qr/HNSW/, 'nothing without ANALYZE');
+	$plan = $node->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM pg_class WHERE oid = 1');
+	unlike($plan, qr/HNSW/, 'nothing for other indexes');
+	$plan = $node->safe_psql('postgres',
+		"SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM generate_series(1, 0) i, LATERAL (SELECT id FROM t ORDER BY v <-> test_vector(-i, 96) LIMIT 2) s");
+	unlike($plan, qr/HNSW/, 'nothing for a scan that was never begun');
+	$plan = $node->safe_psql('postgres', "SET enable_seqscan = off; BEGIN;
+		DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> test_vector(-1, 96); FETCH 3 FROM c;
+		EXPLAIN (ANALYZE, COSTS OFF) SELECT id FROM t ORDER BY v <-> test_vector(-1, 96) LIMIT 4");
+	like($plan, qr/returned=4 /, 'the numbers are those of the scan itself');
+}
+
 # prewarm: how many blocks there are, and that searches read no more
 my ($all, $upper, $nodes) = split /\|/, $node->safe_psql('postgres', q{
 	SELECT pg_relation_size('t_idx') / 8192, (upper_bytes + other_bytes) / 8192, (bytes - vector_bytes) / 8192
