@@ -1,8 +1,8 @@
 /*
  * build_progress.c: how far CREATE INDEX is, as pg_stat_progress_create_index shows it.
  *
- * Rows done never become fewer, and neither do those expected: the estimate is raised when more have been done.  The process
- * that the user watches tells of all processes' rows.
+ * Rows done never become fewer, and neither do those expected: the estimate is raised when more
+ * have been done.  The process that the user watches tells of all processes' rows.
  */
 #include "postgres.h"
 

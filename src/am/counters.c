@@ -1,8 +1,8 @@
 /*
  * counters.c: what scans did: counted, kept for hnsw_last_scan(), and logged if it took long.
  *
- * The numbers of blocks are PostgreSQL's own, before and after each step of the scan, which counts nothing by itself.  Time
- * is measured only if hnsw.log_min_duration asks for it.
+ * The numbers of blocks are PostgreSQL's own, before and after each step of the scan, which counts
+ * nothing by itself.  Time is measured only if hnsw.log_min_duration asks for it.
  */
 #include "postgres.h"
 

@@ -1,8 +1,9 @@
 /*
  * counters.h: what a scan did, in numbers.
  *
- * A scan counts as it goes, by numbers that are there anyway or change a few times a scan.  When it ends, the session's
- * last_scan takes them over, and a scan slower than hnsw.log_min_duration is logged with them.
+ * A scan counts as it goes, by numbers that are there anyway or change a few times a scan.  When it
+ * ends, the session's last_scan takes them over, and a scan slower than hnsw.log_min_duration is
+ * logged with them.
  */
 #ifndef HNSWC_COUNTERS_H
 #define HNSWC_COUNTERS_H
@@ -23,7 +24,7 @@ typedef struct ScanCounters
 	int64 reranked;   /* candidates measured exactly */
 	int64 returned;   /* rows given to the executor */
 	int64 kept_back;  /* results found too late for their place in strict order */
-	int64 swept;      /* elements read from all pages of the index, since the search had not met them */
+	int64 swept;      /* elements read from all pages, since the search had not met them */
 	int64 table_rows; /* rows of the table read to measure them, or for the filter */
 	int64 blocks_hit; /* of the index, and of the table as far as the scan itself reads it */
 	int64 blocks_read;
@@ -36,8 +37,8 @@ extern ScanCounters last_scan;
 /* Defines the setting hnsw.log_min_duration. */
 extern void counters_init(void);
 /*
- * The sums of all scans that the executor has made by a scan descriptor, which may be any index's; false if that is none of
- * ours, or if there was none.
+ * The sums of all scans that the executor has made by a scan descriptor, which may be any index's;
+ * false if that is none of ours, or if there was none.
  */
 extern bool counters_of(IndexScanDesc scan, ScanCounters *counters);
 /* What the counters say of the way that a scan took: a word or two, constant. */

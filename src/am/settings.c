@@ -1,11 +1,14 @@
 /*
- * settings.c: how an index is searched: the settings hnsw.* of a session, and the index's options of the same names.
+ * settings.c: how an index is searched: the settings hnsw.* of a session, and the index's options
+ * of the same names.
  *
- * A value that is set counts, wherever that was: in the session or the transaction, for the role, the database, a function
- * or the server.  Otherwise the index's option counts, and if there is none, the setting's default.  So an index can be
- * given what suits its data, for all who search it, and a session that wants something else says so.
+ * A value that is set counts, wherever that was: in the session or the transaction, for the role,
+ * the database, a function or the server.  Otherwise the index's option counts, and if there is
+ * none, the setting's default.  So an index can be given what suits its data, for all who search
+ * it, and a session that wants something else says so.
  *
- * Options are read from the relation, which PostgreSQL reads anew after ALTER INDEX: they take effect at the next scan.
+ * Options are read from the relation, which PostgreSQL reads anew after ALTER INDEX: they take
+ * effect at the next scan.
  */
 #include "postgres.h"
 
@@ -41,7 +44,10 @@ static ScanSettings session = {
 	.scan_mem_multiplier = 1.0,
 };
 
-/* PostgreSQL's records of the settings, which tell where a value is from; NULL where pgvector has them. */
+/*
+ * PostgreSQL's records of the settings, which tell where a value is from; NULL where pgvector has
+ * them.
+ */
 static const struct config_generic *setting_records[NSETTINGS];
 
 static const struct config_enum_entry iterative_scan_options[] = {
@@ -52,8 +58,8 @@ static const struct config_enum_entry iterative_scan_options[] = {
 };
 
 /*
- * Does pgvector's library, loaded before this one, have the settings?  Defining them again would be an error.  A value
- * that was set before any library is a placeholder, which does not count.
+ * Does pgvector's library, loaded before this one, have the settings?  Defining them again would be
+ * an error.  A value that was set before any library is a placeholder, which does not count.
  */
 static bool
 pgvector_has_settings(void)

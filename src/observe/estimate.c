@@ -1,8 +1,9 @@
 /*
- * estimate.c: hnsw_estimate(), how large an index is going to be, and how much memory its build wants.
+ * estimate.c: hnsw_estimate(), how large an index is going to be, and how much memory its build
+ * wants.
  *
- * The layout of the pages follows from dimensions, operator class and options, by the same code as for an index.  What is not
- * known are the rows: all are taken to be different from each other.
+ * The layout of the pages follows from dimensions, operator class and options, by the same code as
+ * for an index.  What is not known are the rows: all are taken to be different from each other.
  */
 #include "postgres.h"
 
@@ -23,10 +24,16 @@
 
 /* Pages of a build that are not full at its end: one or two of a hundred. */
 #define OPEN_PAGES_SHARE 0.02
-/* What a build needs beside pages: clusters, pages of each process, memory that comes in large pieces. */
+/*
+ * What a build needs beside pages: clusters, pages of each process, memory that comes in large
+ * pieces.
+ */
 #define BUILD_OVERHEAD_SHARE 0.06
 #define BUILD_OVERHEAD_BYTES (4.0 * 1024 * 1024)
-/* Bytes for each block of the file, by which a build finds pages by their blocks; twice, for rows that may come. */
+/*
+ * Bytes for each block of the file, by which a build finds pages by their blocks; twice, for rows
+ * that may come.
+ */
 #define BLOCK_MAP_BYTES (2.0 * sizeof(uint32))
 
 typedef struct Estimate

@@ -1,10 +1,10 @@
 /*
  * exact.c: the nearest rows of many vectors, by reading the table once.
  *
- * The table is read by an ordinary query, so that the snapshot, row-level security and privileges are a query's.  Each
- * row's vector is fetched once and measured by the operator's own function against all questions: results are the very
- * numbers that a search's rows are given by the operator.  What is not a number (a zero vector's cosine) is no row of the
- * index.
+ * The table is read by an ordinary query, so that the snapshot, row-level security and privileges
+ * are a query's.  Each row's vector is fetched once and measured by the operator's own function
+ * against all questions: results are the very numbers that a search's rows are given by the
+ * operator.  What is not a number (a zero vector's cosine) is no row of the index.
  */
 #include "postgres.h"
 

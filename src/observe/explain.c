@@ -1,8 +1,8 @@
 /*
  * explain.c: what scans did, in EXPLAIN (ANALYZE): from PostgreSQL 18 on, which has a hook for it.
  *
- * The numbers are the sums of all loops of the plan's node, as the counters are (am/counters.h).  In text they are one line,
- * in other formats a property each.
+ * The numbers are the sums of all loops of the plan's node, as the counters are
+ * (am/counters.h).  In text they are one line, in other formats a property each.
  */
 #include "postgres.h"
 

@@ -28,7 +28,10 @@
 
 #define RESULT_MAX_COLUMNS 48
 
-/* A row that a function returns, as its declaration has it; filled from the first column to the last. */
+/*
+ * A row that a function returns, as its declaration has it; filled from the first column to the
+ * last.
+ */
 typedef struct ResultRow
 {
 	TupleDesc desc;
@@ -37,7 +40,10 @@ typedef struct ResultRow
 	bool isnull[RESULT_MAX_COLUMNS];
 } ResultRow;
 
-/* Starts a row of the function that is called.  Raises an error if that was not declared to return rows. */
+/*
+ * Starts a row of the function that is called.  Raises an error if that was not declared to return
+ * rows.
+ */
 extern void row_begin(ResultRow *row, FunctionCallInfo fcinfo);
 extern void row_add(ResultRow *row, Datum value);
 extern void row_add_null(ResultRow *row);
@@ -56,14 +62,17 @@ typedef struct IndexTarget
 } IndexTarget;
 
 /*
- * Opens an index by its OID.  Raises the errors of what is not an index that this access method can search; and, if the
- * index's pages are going to be read `for_pages`, of a user who may not.
+ * Opens an index by its OID.  Raises the errors of what is not an index that this access method can
+ * search; and, if the index's pages are going to be read `for_pages`, of a user who may not.
  */
 extern void target_open(IndexTarget *target, Oid index, bool for_pages);
 /* The locks stay until the end of the transaction. */
 extern void target_close(IndexTarget *target);
 
-/* The parts of queries that an index serves, as SQL that means the same whatever the search path is now. */
+/*
+ * The parts of queries that an index serves, as SQL that means the same whatever the search path is
+ * now.
+ */
 typedef struct TargetSql
 {
 	Oid type;            /* of what is indexed */
@@ -83,8 +92,9 @@ typedef struct SavedUser
 } SavedUser;
 
 /*
- * From here to target_resume_user() the table is read as its owner if the user may do what he may, as ANALYZE does, since
- * an index's expressions are the owner's; else as the user, who needs SELECT and sees the rows that he sees in queries.
+ * From here to target_resume_user() the table is read as its owner if the user may do what he may,
+ * as ANALYZE does, since an index's expressions are the owner's; else as the user, who needs SELECT
+ * and sees the rows that he sees in queries.
  */
 extern void target_assume_owner(const IndexTarget *target, SavedUser *saved);
 extern void target_resume_user(const SavedUser *saved);
@@ -106,7 +116,10 @@ typedef struct Questions
 } Questions;
 
 extern void questions_create(Questions *questions, int size);
-/* A random sample of what the first column of an SQL query returns, which has to be of a type.  Needs SPI. */
+/*
+ * A random sample of what the first column of an SQL query returns, which has to be of a
+ * type.  Needs SPI.
+ */
 extern void questions_sample(Questions *questions, const char *query, Oid type);
 /* All elements of an array of a type. */
 extern void questions_from_array(Questions *questions, ArrayType *array, Oid type);
@@ -121,8 +134,8 @@ typedef struct NearestRows
 } NearestRows;
 
 /*
- * For each question the distances of its k nearest rows, by reading all rows of the index from the table once.  Needs SPI.
- * Tells by NOTICEs how far it is, if it takes long.
+ * For each question the distances of its k nearest rows, by reading all rows of the index from the
+ * table once.  Needs SPI. Tells by NOTICEs how far it is, if it takes long.
  */
 extern NearestRows *exact_nearest(const IndexTarget *target, const TargetSql *sql, FmgrInfo *distance,
 								  const Questions *questions, int k);

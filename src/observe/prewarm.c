@@ -1,10 +1,11 @@
 /*
  * prewarm.c: hnsw_prewarm(), an index's pages into shared buffers.
  *
- * Upper layers and nodes are what every search reads, and a small part of the file.  Which blocks these are only the pages
- * themselves tell.  So they are found by following the links, page by page: from the entry point all that the page's slots
- * lead to, in waves, each read in the order of its blocks and ahead.  Vectors, which are most of the file, are not read.  What no
- * link leads to is left out.
+ * Upper layers and nodes are what every search reads, and a small part of the file.  Which blocks
+ * these are only the pages themselves tell.  So they are found by following the links, page by
+ * page: from the entry point all that the page's slots lead to, in waves, each read in the order of
+ * its blocks and ahead.  Vectors, which are most of the file, are not read.  What no link leads to
+ * is left out.
  *
  * Memory: five bytes for each block of the index.
  *

@@ -1,8 +1,9 @@
 /*
- * questions.c: the vectors that recall is measured with: a random sample of rows or of a query's results, or an array.
+ * questions.c: the vectors that recall is measured with: a random sample of rows or of a query's
+ * results, or an array.
  *
- * The sample is drawn in one reading of unknown length (Vitter, "Random sampling with a reservoir", algorithm R, 1985), so
- * each row is as likely to be in it.  Nulls are passed over.
+ * The sample is drawn in one reading of unknown length (Vitter, "Random sampling with a reservoir",
+ * algorithm R, 1985), so each row is as likely to be in it.  Nulls are passed over.
  */
 #include "postgres.h"
 

@@ -1,16 +1,18 @@
 /*
  * recall.c: hnsw_recall(), how many of the true nearest rows searches find, and how long they take.
  *
- * Questions are rows of the table, each without itself, or vectors that the user gives.  Their true nearest rows come from
- * the table (exact.c); what the index finds comes from a query as users write it, for each width that is asked for.  All of
- * it is under one snapshot.  A row found counts if it is no farther than the k-th true one: rows at one distance are as good
- * as each other, and rows need no name.
+ * Questions are rows of the table, each without itself, or vectors that the user gives.  Their true
+ * nearest rows come from the table (exact.c); what the index finds comes from a query as users
+ * write it, for each width that is asked for.  All of it is under one snapshot.  A row found counts
+ * if it is no farther than the k-th true one: rows at one distance are as good as each other, and
+ * rows need no name.
  *
- * A search is timed from the executor's start to its end, with the plan ready.  The widest is made first and once more than
- * it is timed, so that none has to wait for pages.
+ * A search is timed from the executor's start to its end, with the plan ready.  The widest is made
+ * first and once more than it is timed, so that none has to wait for pages.
  *
- * What is left out of a list where the question is a row itself: the row at the distance that the question has from itself.
- * By inner product that row may not be among the nearest; then nothing is left out but the last.
+ * What is left out of a list where the question is a row itself: the row at the distance that the
+ * question has from itself. By inner product that row may not be among the nearest; then nothing is
+ * left out but the last.
  *
  * Locks: AccessShareLock on the table and the index.  Other sessions go on.
  */
@@ -181,7 +183,9 @@ prepare_search(Recall *recall)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 }
 
-/* Searches for a question; its distances are in recall->found.  Returns the time in microseconds. */
+/*
+ * Searches for a question; its distances are in recall->found.  Returns the time in microseconds.
+ */
 static double
 search(Recall *recall, Datum question)
 {
@@ -289,7 +293,10 @@ measure(Recall *recall)
 	return rows;
 }
 
-/* Everything behind the reading of arguments; recall->questions are there, or are to be rows of the table. */
+/*
+ * Everything behind the reading of arguments; recall->questions are there, or are to be rows of the
+ * table.
+ */
 static void
 run(Recall *recall, int sample, const char *queries, FunctionCallInfo fcinfo)
 {
@@ -346,7 +353,10 @@ begin(Recall *recall, FunctionCallInfo fcinfo, int k, int ef)
 PG_FUNCTION_INFO_V1(hnsw_recall);
 PG_FUNCTION_INFO_V1(hnsw_recall_array);
 
-/* hnsw_recall(index, k, sample, queries text, ef): a sample of the table's rows, or of what a query returns. */
+/*
+ * hnsw_recall(index, k, sample, queries text, ef): a sample of the table's rows, or of what a query
+ * returns.
+ */
 Datum
 hnsw_recall(PG_FUNCTION_ARGS)
 {

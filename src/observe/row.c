@@ -1,8 +1,8 @@
 /*
  * row.c: a row of results, filled column by column.
  *
- * That code and declaration have the same number of columns is checked when the row is finished: the script that created
- * the extension may be of another release than the library.
+ * That code and declaration have the same number of columns is checked when the row is finished:
+ * the script that created the extension may be of another release than the library.
  */
 #include "postgres.h"
 

@@ -1,15 +1,15 @@
 /*
  * stats.c: hnsw_stats(), what an index consists of.
  *
- * Pages are counted one by one: all of them, or a random sample of them whose numbers are scaled up.  What is on the meta
- * page is exact in both cases.
+ * Pages are counted one by one: all of them, or a random sample of them whose numbers are scaled
+ * up.  What is on the meta page is exact in both cases.
  *
  * Two numbers tell what has become of an index since it was built.  `added`: a build leaves slots
  * of the first generation on its own blocks, whose number the meta page keeps; whatever is on later
  * blocks or in reused slots came by INSERT.  `drift`: how far the mean of a sample of elements is
  * from the centroid that the codes were trained with, in mean distances from it.  The error of a
- * code grows with the vector's distance from the centroid: with a drift of d it is 1 / sqrt(1 - d^2)
- * times what it would be after a REINDEX.
+ * code grows with the vector's distance from the centroid: with a drift of d it is 1 / sqrt(1 -
+ * d^2) times what it would be after a REINDEX.
  *
  * Locks: the share lock of one page at a time.
  */
@@ -33,7 +33,10 @@
 #define FIRST_GENERATION 1
 /* Blocks read by the cheap form. */
 #define SAMPLE_BLOCKS 1000
-/* Elements whose mean is compared with the centroid.  Without drift that comes to 1 / sqrt(2000) = 0.02. */
+/*
+ * Elements whose mean is compared with the centroid.  Without drift that comes to 1 / sqrt(2000) =
+ * 0.02.
+ */
 #define DRIFT_SAMPLE 2000
 /* From this drift on a REINDEX is advised: codes are as coarse as with a bit less, sqrt(3) / 2. */
 #define REINDEX_DRIFT 0.866
@@ -196,7 +199,9 @@ count_pages(Stats *stats, bool exact)
 	stats->counts.pages[PAGE_META] = 1;
 }
 
-/* How far the elements' mean is from the centroid, in mean distances from it; NAN if there is none. */
+/*
+ * How far the elements' mean is from the centroid, in mean distances from it; NAN if there is none.
+ */
 static double
 centroid_drift(const Stats *stats)
 {

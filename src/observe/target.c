@@ -1,10 +1,12 @@
 /*
  * target.c: an index that a function is asked to look at, and the queries that it serves.
  *
- * A function may be called with any relation's name.  What is not an index of this access method, what is only the head of
- * partitions' indexes, and what queries cannot use is an error, each with its own message.
+ * A function may be called with any relation's name.  What is not an index of this access method,
+ * what is only the head of partitions' indexes, and what queries cannot use is an error, each with
+ * its own message.
  *
- * Locks: AccessShareLock on the table and the index, from target_open() to the end of the transaction.
+ * Locks: AccessShareLock on the table and the index, from target_open() to the end of the
+ * transaction.
  */
 #include "postgres.h"
 
@@ -59,7 +61,10 @@ check_index(Relation index)
 						errhint("It is being built, or its build has failed: then REINDEX it.")));
 }
 
-/* May the user look at an index's pages: its owner, who may read the table, and who may read all statistics. */
+/*
+ * May the user look at an index's pages: its owner, who may read the table, and who may read all
+ * statistics.
+ */
 static void
 check_reader(const IndexTarget *target)
 {
