@@ -137,7 +137,8 @@ next_aim(const HnswScan *so)
 	RoundAim aim;
 
 	aim.passing = aim.rows =
-		step_above(so->settings.ef_search, passed < 0 ? returned : passed, passed < 0 || passed < returned);
+		step_above(so->settings.ef_search, passed < 0 ? returned : passed,
+				   passed < 0 ? has_filter(so) : passed < returned);
 	if (passed < 0)
 		return aim;
 	share = (passed + planned_share(so) * PLANNED_ROWS) / (returned + PLANNED_ROWS);
