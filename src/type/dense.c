@@ -5,13 +5,26 @@
  */
 #include "dense.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "common/shortest_dec.h"
 #include "utils/fmgrprotos.h"
 
 #include "vector_parse.h"
+
+/* Bytes of a text that a message shows. */
+#define EXCERPT_MOST 200
+
+const char *
+dense_excerpt(const char *text, Size length)
+{
+	if (length <= EXCERPT_MOST)
+		return pnstrdup(text, length);
+	return psprintf("%.*s...", pg_mbcliplen(text, (int) length, EXCERPT_MOST), text);
+}
 
 void
 dense_check_dim(const DenseType *type, int dim)
@@ -63,7 +76,8 @@ dense_text_out_of_range(const DenseType *type, const char *text, int i)
 		token = strchr(token, ',') + 1;
 	token += strspn(token, " \t\n\v\f\r");
 	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("\"%s\" is out of range for type %s", pnstrdup(token, strcspn(token, " \t\n\v\f\r,]")), type->name));
+			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")),
+				   type->name));
 }
 
 int32
@@ -102,16 +116,21 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			dense_not_finite(type, INFINITY);
 			break;
 		case PARSE_RANGE:
-			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("\"%s\" is out of range for type %s", pnstrdup(result->where, result->length), type->name));
+			ereport(
+				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
 			break;
 		default:
 			break;
 	}
 	ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			errmsg("invalid input syntax for type %s: \"%s\"", type->name, text),
+			errmsg("invalid input syntax for type %s: \"%s\"", type->name, dense_excerpt(text, strlen(text))),
 			status == PARSE_NO_BRACKET ? errdetail("The text of a %s starts with \"[\".", type->name) : 0,
-			status == PARSE_TRAILING ? errdetail("There is more text after the closing \"]\".") : 0);
+			status == PARSE_TRAILING ? errdetail("There is more text after the closing \"]\".") : 0,
+			status == PARSE_NOT_A_NUMBER && strlen(text) > EXCERPT_MOST
+				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1,
+							dense_excerpt(result->where, Min(strlen(result->where), 20)))
+				: 0);
 }
 
 int
@@ -169,14 +188,27 @@ dense_array_floats(ArrayType *array, int n, float *x)
 	}
 }
 
+/* May this be the count of a state with so many sums? */
+static bool
+is_count(float8 count, int dim)
+{
+	/* an infinite one fails, too */
+	return count >= 0 && count == floor(count) && count <= DBL_MAX && (count == 0) == (dim == 0);
+}
+
 float8 *
 dense_state(const DenseType *type, ArrayType *array, const char *name)
 {
-	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] < 1 || DENSE_STATE_DIM(array) > type->max_dim ||
-		array_contains_nulls(array) || ARR_ELEMTYPE(array) != FLOAT8OID)
+	float8 *state = NULL;
+
+	if (ARR_NDIM(array) == 1 && ARR_DIMS(array)[0] >= 1 && DENSE_STATE_DIM(array) <= type->max_dim &&
+		!array_contains_nulls(array) && ARR_ELEMTYPE(array) == FLOAT8OID)
+		state = (float8 *) ARR_DATA_PTR(array);
+	if (state == NULL || !is_count(state[0], DENSE_STATE_DIM(array)))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s_%s: the state must be an array of a count and a sum per dimension", type->name, name));
-	return (float8 *) ARR_DATA_PTR(array);
+				errmsg("%s_%s: the state must be an array of a count and a sum per dimension", type->name, name),
+				state != NULL ? errdetail("The count is a whole number, and 0 without sums.") : 0);
+	return state;
 }
 
 ArrayType *

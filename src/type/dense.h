@@ -49,6 +49,12 @@ pg_noreturn extern void dense_out_of_range(const DenseType *type, float value);
 /* The same, in the words of the text that element `i` (from 0) was parsed from. */
 pg_noreturn extern void dense_text_out_of_range(const DenseType *type, const char *text, int i);
 
+/*
+ * `length` bytes of a text as a message shows them: a text may have 100 kB, a message should not.  Of a long one the
+ * beginning, and "..." behind it.
+ */
+extern const char *dense_excerpt(const char *text, Size length);
+
 /* The type modifier of name(n), from its text arguments. */
 extern int32 dense_typmod(const DenseType *type, ArrayType *args);
 
@@ -63,7 +69,8 @@ extern void dense_array_floats(ArrayType *array, int n, float *x);
 
 /*
  * The transition state of avg: a float8 array of the count and then a sum per dimension; {0} before the first value.
- * dense_state() checks that an argument has this form, and `name` is for the message.
+ * dense_state() checks that an argument has this form, with a count that an aggregate may have come to; `name` is for the
+ * message.
  */
 extern float8 *dense_state(const DenseType *type, ArrayType *array, const char *name);
 extern ArrayType *dense_state_new(int dim);

@@ -64,7 +64,7 @@ DENSE_FN(combine)(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		sum[i] = sum_a[i] + sum_b[i];
-		if (unlikely(isinf(sum[i])))
+		if (unlikely(!(fabs(sum[i]) <= DBL_MAX)))
 			float_overflow_error();
 	}
 	PG_RETURN_ARRAYTYPE_P(result);
