@@ -114,6 +114,7 @@ insert_in_memory(BuildRows *rows, ItemPointer tid, int layer)
 	if (shared->flushed)
 		return false;
 	coder_query(rows->build_coder, rows->query, rows->vector, rows->scratch);
+	code_query_relative(rows->query);
 	LWLockAcquire(&shared->flush_lock, LW_SHARED);
 	if (!shared->flushed && arena_reserve(rows->arena, rows->query))
 	{
@@ -166,6 +167,7 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 	}
 	fill_element(rows, &rows->pages->element, tid);
 	coder_query(state->coder, rows->page_query, rows->vector, rows->scratch);
+	code_query_relative(rows->page_query);
 	graph_insert(rows->page_insert, rows->page_query, rows->code, layer);
 }
 

@@ -55,6 +55,7 @@ static void
 sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
 	BuildSample *sample = arg;
+	float *vector = sample->vectors + (Size) sample->n * sample->dims;
 	MemoryContext old;
 
 	if (isnull[0])
@@ -63,8 +64,12 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	if (sample->n == sample->block_end)
 		return;
 	old = MemoryContextSwitchTo(sample->row_cxt);
-	if (element_read(sample->type, sample->dims, values[0], sample->vectors + (Size) sample->n * sample->dims))
+	if (element_read(sample->type, sample->dims, values[0], vector))
+	{
+		if (sample->type->metric == CODE_COSINE)
+			(void) code_normalise(vector, sample->dims);
 		sample->n++;
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(sample->row_cxt);
 }

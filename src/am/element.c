@@ -2,17 +2,20 @@
  * element.c: from a Datum to the floats that the engine indexes.
  *
  * One ElementType for each operator class, and the support functions by which operator classes name them.
+ *
+ * Values come from tables, which may be damaged: each is held against its head before anything else is read of it, and
+ * numbers that are not finite go no further than here.
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "am/am.h"
 #include "am/element.h"
 #include "am/own.h"
 #include "code/loops.h"
-#include "common/hashfn.h"
-#include "distance/distance.h"
+#include "distance/operator.h"
 #include "fmgr.h"
 #include "type/halfvec.h"
 #include "type/sparsevec.h"
@@ -26,26 +29,45 @@ StaticAssertDecl(VECTOR_MAX_DIM == CODE_MAX_DIMS && HALFVEC_MAX_DIM == CODE_MAX_
 					 SPARSE_SKETCH_DIMS <= CODE_MAX_DIMS,
 				 "a vector of every length has a code");
 
-static int
-vector_element_dims(const struct varlena *value)
+/* In the words of the distance's function, which has the column first. */
+pg_noreturn static void
+raise_different(const char *type_name, const char *dims_name, int dims, int query_dims)
 {
-	return ((const Vector *) value)->dim;
+	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("different %s %s %d and %d", type_name, dims_name, dims, query_dims)));
+}
+
+static inline int
+dense_dims(const struct varlena *value, const char *type, Size width, int max_dims)
+{
+	Size size = VARSIZE(value) - VARHDRSZ;
+	int dims = stored_dense_dim(VARDATA(value), size, width, max_dims);
+
+	if (dims == 0)
+		value_damaged(type, size);
+	return dims;
+}
+
+static int
+vector_dims(const struct varlena *value)
+{
+	return dense_dims(value, "vector", sizeof(float), VECTOR_MAX_DIM);
 }
 
 static const float *
-vector_element_floats(const struct varlena *value, float *buffer)
+vector_floats(const struct varlena *value, float *buffer)
 {
 	return ((const Vector *) value)->x;
 }
 
 static int
-halfvec_element_dims(const struct varlena *value)
+halfvec_dims(const struct varlena *value)
 {
-	return ((const HalfVector *) value)->dim;
+	return dense_dims(value, "halfvec", sizeof(half), HALFVEC_MAX_DIM);
 }
 
 static const float *
-halfvec_element_floats(const struct varlena *value, float *buffer)
+halfvec_floats(const struct varlena *value, float *buffer)
 {
 	const HalfVector *v = (const HalfVector *) value;
 
@@ -54,14 +76,18 @@ halfvec_element_floats(const struct varlena *value, float *buffer)
 }
 
 static int
-bit_element_dims(const struct varlena *value)
+bit_dims(const struct varlena *value)
 {
+	Size size = VARSIZE(value) - VARHDRSZ;
+
+	if (!stored_bit_is_good(VARDATA(value), size))
+		value_damaged("bit", size);
 	return VARBITLEN(value);
 }
 
 /* 0 or 1 for each bit, the most significant of a byte first. */
 static const float *
-bit_element_floats(const struct varlena *value, float *buffer)
+bit_floats(const struct varlena *value, float *buffer)
 {
 	const bits8 *bits = VARBITS(value);
 	int dims = VARBITLEN(value);
@@ -71,97 +97,87 @@ bit_element_floats(const struct varlena *value, float *buffer)
 	return buffer;
 }
 
-/*
- * A count sketch (Charikar, Chen and Farach-Colton, 2002): each index is hashed to a place and a sign, and the values that
- * meet at a place are added.  Inner products, and so L2 and cosine distances, are kept up to an error of about the product
- * of the lengths over the root of SPARSE_SKETCH_DIMS, whatever the dimensions.
- */
+static int
+sparsevec_dims(const struct varlena *value)
+{
+	return DatumGetOrderedSparseVector(PointerGetDatum(value))->dim;
+}
+
+/* Of a type with so few dimensions that all are kept. */
 static const float *
-sparsevec_element_floats(const struct varlena *value, float *buffer)
+sparsevec_floats(const struct varlena *value, float *buffer)
 {
 	const SparseVector *v = (const SparseVector *) value;
-	const float *values = (const float *) (v->indices + v->nnz);
 
-	memset(buffer, 0, SPARSE_SKETCH_DIMS * sizeof(float));
-	for (int i = 0; i < v->nnz; i++)
-	{
-		uint32 hash = murmurhash32((uint32) v->indices[i]);
-
-		buffer[hash % SPARSE_SKETCH_DIMS] += (hash >> 31) ? -values[i] : values[i];
-	}
+	sparse_spread(sparsevec_view(v), buffer, v->dim);
 	return buffer;
 }
 
-static int
-sparsevec_element_dims(const struct varlena *value)
+static const float *
+sparsevec_sketch(const struct varlena *value, float *buffer)
 {
-	return SPARSE_SKETCH_DIMS;
+	sparse_sketch(sparsevec_view((const SparseVector *) value), buffer, SPARSE_SKETCH_DIMS);
+	return buffer;
 }
 
-/* In the words of the distance's function, which has the column first. */
-pg_noreturn static void
-raise_different(const char *type_name, const char *dims_name, int dims, int query_dims)
-{
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("different %s %s %d and %d", type_name, dims_name, dims, query_dims)));
-}
+/* Elements as the functions of the operators take them. */
+#define OPERAND_vector(value) elements_floats(((const Vector *) (value))->x)
+#define OPERAND_halfvec(value) elements_halves(((const HalfVector *) (value))->x)
+#define OPERAND_sparsevec(value) sparsevec_view((const SparseVector *) (value))
 
-static void
-sparsevec_check(const SparseVector *query, const SparseVector *value)
-{
-	if (query->dim != value->dim)
-		raise_different("sparsevec", "dimensions", value->dim, query->dim);
-}
-
-static double
-sparsevec_l2_element(const struct varlena *a, const struct varlena *b)
-{
-	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
-	return sparsevec_l2_square((const SparseVector *) a, (const SparseVector *) b);
-}
-
-static double
-sparsevec_ip_element(const struct varlena *a, const struct varlena *b)
-{
-	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
-	return -sparsevec_product((const SparseVector *) a, (const SparseVector *) b);
-}
-
-static double
-sparsevec_cosine_element(const struct varlena *a, const struct varlena *b)
-{
-	const SparseVector *x = (const SparseVector *) a;
-	const SparseVector *y = (const SparseVector *) b;
-
-	sparsevec_check(x, y);
-	return 1 - sparsevec_product(x, y) / sqrt(sparsevec_square(x) * sparsevec_square(y));
-}
-
-static double
-sparsevec_l1_element(const struct varlena *a, const struct varlena *b)
-{
-	sparsevec_check((const SparseVector *) a, (const SparseVector *) b);
-	return sparsevec_l1((const SparseVector *) a, (const SparseVector *) b);
-}
+/* The function ElementType.distance of a type and a metric: `of` makes it of the operands x and y, of `dims` dimensions. */
+#define DISTANCE(type, metric, Operand, of)                                                   \
+	static double type##_##metric##_measure(const struct varlena *a, const struct varlena *b) \
+	{                                                                                         \
+		int dims = type##_dims(a);                                                            \
+		int others = type##_dims(b);                                                          \
+		Operand x = OPERAND_##type(a);                                                        \
+		Operand y = OPERAND_##type(b);                                                        \
+                                                                                              \
+		if (dims != others)                                                                   \
+			raise_different(#type, "dimensions", dims, others);                               \
+		return of;                                                                            \
+	}
 
 /* clang-format off */
-#define VECTOR_ELEMENT(distance_metric) \
-	.id = ELEMENT_VECTOR, .metric = (distance_metric), .type_name = "vector", .dims_name = "dimensions", \
-	.max_dims = VECTOR_MAX_DIM, .is_squared = (distance_metric) == CODE_L2, \
-	.dims = vector_element_dims, .elements = vector_element_floats
-#define HALFVEC_ELEMENT(distance_metric) \
-	.id = ELEMENT_HALFVEC, .metric = (distance_metric), .type_name = "halfvec", .dims_name = "dimensions", \
-	.max_dims = HALFVEC_MAX_DIM, .is_half = true, .is_squared = (distance_metric) == CODE_L2, \
-	.dims = halfvec_element_dims, .elements = halfvec_element_floats
-#define BIT_ELEMENT(distance_metric) \
-	.id = ELEMENT_BIT, .metric = (distance_metric), .type_name = "bit", .dims_name = "lengths", \
-	.max_dims = CODE_MAX_BINARY_DIMS, .dims = bit_element_dims, .elements = bit_element_floats
+DISTANCE(vector, l2, Elements, operator_l2_square(x, y, dims))
+DISTANCE(vector, ip, Elements, -operator_ip(x, y, dims))
+DISTANCE(vector, cosine, Elements, operator_cosine(x, y, dims))
+DISTANCE(vector, l1, Elements, operator_l1(x, y, dims))
+DISTANCE(halfvec, l2, Elements, operator_l2_square(x, y, dims))
+DISTANCE(halfvec, ip, Elements, -operator_ip(x, y, dims))
+DISTANCE(halfvec, cosine, Elements, operator_cosine(x, y, dims))
+DISTANCE(halfvec, l1, Elements, operator_l1(x, y, dims))
+DISTANCE(sparsevec, l2, SparseView, sparse_l2_square(x, y))
+DISTANCE(sparsevec, ip, SparseView, -sparse_ip(x, y))
+DISTANCE(sparsevec, cosine, SparseView, sparse_cosine(x, y))
+DISTANCE(sparsevec, l1, SparseView, sparse_l1(x, y))
 
+#define VECTOR_ELEMENT(code_metric, of) \
+	.id = ELEMENT_VECTOR, .metric = (code_metric), .type_name = "vector", .dims_name = "dimensions", .max_dims = VECTOR_MAX_DIM, \
+	.is_squared = (code_metric) == CODE_L2, \
+	.dims = vector_dims, .elements = vector_floats, .distance = (of)
+#define HALFVEC_ELEMENT(code_metric, of) \
+	.id = ELEMENT_HALFVEC, .metric = (code_metric), .type_name = "halfvec", .dims_name = "dimensions", .max_dims = HALFVEC_MAX_DIM, \
+	.is_half = true, .is_squared = (code_metric) == CODE_L2, \
+	.dims = halfvec_dims, .elements = halfvec_floats, .distance = (of)
+#define BIT_ELEMENT(code_metric) \
+	.id = ELEMENT_BIT, .metric = (code_metric), .type_name = "bit", .dims_name = "lengths", .max_dims = CODE_MAX_BINARY_DIMS, \
+	.dims = bit_dims, .elements = bit_floats
+#define SPARSEVEC_PLAIN(code_metric, of) \
+	.id = ELEMENT_SPARSEVEC, .metric = (code_metric), .type_name = "sparsevec", .dims_name = "dimensions", .max_dims = SPARSE_SKETCH_DIMS, \
+	.is_squared = (code_metric) == CODE_L2, .in_table = true, \
+	.dims = sparsevec_dims, .elements = sparsevec_floats, .distance = (of)
 /* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
-#define SPARSEVEC_ELEMENT(sketch_metric, exact, squared) \
-	.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", .dims_name = "dimensions", \
-	.max_dims = SPARSEVEC_MAX_DIM, .sketch_dims = SPARSE_SKETCH_DIMS, .distance = (exact), .is_squared = (squared), \
-	.dims = sparsevec_element_dims, .elements = sparsevec_element_floats
+#define SPARSEVEC_ELEMENT(sketch_metric, squared, plain_type, of) \
+	.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", .dims_name = "dimensions", .max_dims = SPARSEVEC_MAX_DIM, \
+	.is_squared = (squared), .in_table = true, .sketch_dims = SPARSE_SKETCH_DIMS, .plain = &(plain_type), \
+	.dims = sparsevec_dims, .elements = sparsevec_sketch, .distance = (of)
+
+static const ElementType sparsevec_plain_l2 = {SPARSEVEC_PLAIN(CODE_L2, sparsevec_l2_measure)};
+static const ElementType sparsevec_plain_ip = {SPARSEVEC_PLAIN(CODE_IP, sparsevec_ip_measure)};
+static const ElementType sparsevec_plain_cosine = {SPARSEVEC_PLAIN(CODE_COSINE, sparsevec_cosine_measure)};
+static const ElementType sparsevec_plain_l1 = {SPARSEVEC_PLAIN(CODE_L1, sparsevec_l1_measure)};
 
 #define C_FUNCTION(function) {#function, function}
 #define NO_FUNCTION {NULL, NULL}
@@ -196,26 +212,26 @@ DECLARE_FUNCTIONS(sparsevec);
 DECLARE_FUNCTION(hamming_distance);
 DECLARE_FUNCTION(jaccard_distance);
 
-ELEMENT_SUPPORT(hnsw_vector_l2_support, C_FUNCTION(vector_l2_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L2))
+ELEMENT_SUPPORT(hnsw_vector_l2_support, C_FUNCTION(vector_l2_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L2, vector_l2_measure))
 ELEMENT_SUPPORT(hnsw_vector_ip_support, C_FUNCTION(vector_negative_inner_product), C_FUNCTION(vector_inner_product),
-				VECTOR_ELEMENT(CODE_IP))
+				VECTOR_ELEMENT(CODE_IP, vector_ip_measure))
 ELEMENT_SUPPORT(hnsw_vector_cosine_support, C_FUNCTION(vector_cosine_distance), NO_FUNCTION,
-				VECTOR_ELEMENT(CODE_COSINE))
-ELEMENT_SUPPORT(hnsw_vector_l1_support, C_FUNCTION(vector_l1_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L1))
-ELEMENT_SUPPORT(hnsw_halfvec_l2_support, C_FUNCTION(halfvec_l2_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L2))
+				VECTOR_ELEMENT(CODE_COSINE, vector_cosine_measure))
+ELEMENT_SUPPORT(hnsw_vector_l1_support, C_FUNCTION(vector_l1_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L1, vector_l1_measure))
+ELEMENT_SUPPORT(hnsw_halfvec_l2_support, C_FUNCTION(halfvec_l2_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L2, halfvec_l2_measure))
 ELEMENT_SUPPORT(hnsw_halfvec_ip_support, C_FUNCTION(halfvec_negative_inner_product), C_FUNCTION(halfvec_inner_product),
-				HALFVEC_ELEMENT(CODE_IP))
+				HALFVEC_ELEMENT(CODE_IP, halfvec_ip_measure))
 ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, C_FUNCTION(halfvec_cosine_distance), NO_FUNCTION,
-				HALFVEC_ELEMENT(CODE_COSINE))
-ELEMENT_SUPPORT(hnsw_halfvec_l1_support, C_FUNCTION(halfvec_l1_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L1))
+				HALFVEC_ELEMENT(CODE_COSINE, halfvec_cosine_measure))
+ELEMENT_SUPPORT(hnsw_halfvec_l1_support, C_FUNCTION(halfvec_l1_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L1, halfvec_l1_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, C_FUNCTION(sparsevec_l2_distance), NO_FUNCTION,
-				SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l2_element, true))
+				SPARSEVEC_ELEMENT(CODE_L2, true, sparsevec_plain_l2, sparsevec_l2_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, C_FUNCTION(sparsevec_negative_inner_product),
-				C_FUNCTION(sparsevec_inner_product), SPARSEVEC_ELEMENT(CODE_IP, sparsevec_ip_element, false))
+				C_FUNCTION(sparsevec_inner_product), SPARSEVEC_ELEMENT(CODE_IP, false, sparsevec_plain_ip, sparsevec_ip_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, C_FUNCTION(sparsevec_cosine_distance), NO_FUNCTION,
-				SPARSEVEC_ELEMENT(CODE_COSINE, sparsevec_cosine_element, false))
+				SPARSEVEC_ELEMENT(CODE_COSINE, false, sparsevec_plain_cosine, sparsevec_cosine_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, C_FUNCTION(sparsevec_l1_distance), NO_FUNCTION,
-				SPARSEVEC_ELEMENT(CODE_L2, sparsevec_l1_element, false))
+				SPARSEVEC_ELEMENT(CODE_L2, false, sparsevec_plain_l1, sparsevec_l1_measure))
 ELEMENT_SUPPORT(hnsw_bit_hamming_support, C_FUNCTION(hamming_distance), NO_FUNCTION, BIT_ELEMENT(CODE_HAMMING))
 ELEMENT_SUPPORT(hnsw_bit_jaccard_support, C_FUNCTION(jaccard_distance), NO_FUNCTION, BIT_ELEMENT(CODE_JACCARD))
 /* clang-format on */
@@ -242,9 +258,17 @@ element_type(Relation index)
 {
 	FmgrInfo *support = index_getprocinfo(index, 1, HNSWC_TYPE_PROC);
 
+	int32 dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+
 	for (const ElementType *const *type = element_types; *type != NULL; type++)
 		if ((*type)->support.address == support->fn_addr)
-			return *type;
+		{
+			const ElementType *plain = (*type)->plain;
+
+			Assert((*type)->dims != NULL && (*type)->elements != NULL);
+			Assert(((*type)->sketch_dims > 0) == (plain != NULL));
+			return plain != NULL && dims > 0 && dims <= plain->max_dims ? plain : *type;
+		}
 	raise_class(index, "Its support function is not one of hnsw's.");
 }
 
@@ -257,32 +281,50 @@ element_check_class(Relation index)
 		raise_class(index, fault);
 }
 
-/* Scales a vector to length 1; false if it has none. */
-static bool
-normalise(float *vector, int dims)
+static void
+check_finite(const ElementType *type, const float *vector, int dims)
 {
-	const CodeLoops *loops = code_loops();
-	double square = loops->square(vector, dims);
+	float least;
+	float greatest;
 
-	if (square <= 0.0)
-		return false;
-	loops->scale_double(vector, 1.0 / sqrt(square), dims);
+	code_loops()->range(vector, dims, &least, &greatest);
+	if (unlikely(!(least >= -FLT_MAX && greatest <= FLT_MAX)))
+		value_not_finite(type->type_name);
+}
+
+/* Is a detoasted value the zero vector?  The sketch of one that is not may be zero. */
+static bool
+is_zero(const ElementType *type, const struct varlena *value, const float *vector, int dims)
+{
+	if (type->id == ELEMENT_SPARSEVEC)
+		return ((const SparseVector *) value)->nnz == 0;
+	for (int i = 0; i < dims; i++)
+		if (vector[i] != 0)
+			return false;
 	return true;
 }
 
-/* Detoasts a value and copies its elements; false with its dimensions in *other if these are not `dims`. */
+/*
+ * Detoasts a value and copies its elements; false with its dimensions in *other if these are not `dims`.  *indexed says
+ * whether the metric has a place for the value.
+ */
 static bool
-read_elements(const ElementType *type, int dims, Datum value, float *vector, int *other)
+read_elements(const ElementType *type, int dims, Datum value, float *vector, int *other, bool *indexed)
 {
 	struct varlena *detoasted = PG_DETOAST_DATUM(value);
 	const float *elements;
 
 	*other = type->dims(detoasted);
+	if (type->sketch_dims > 0)
+		*other = type->sketch_dims;
 	if (*other != dims)
 		return false;
 	elements = type->elements(detoasted, vector);
 	if (elements != vector)
 		memcpy(vector, elements, dims * sizeof(float));
+	if (type->id != ELEMENT_BIT)
+		check_finite(type, vector, dims);
+	*indexed = type->metric != CODE_COSINE || !is_zero(type, detoasted, vector, dims);
 	if ((Pointer) detoasted != DatumGetPointer(value))
 		pfree(detoasted);
 	return true;
@@ -292,18 +334,20 @@ bool
 element_read(const ElementType *type, int dims, Datum value, float *vector)
 {
 	int other;
+	bool indexed;
 
-	if (!read_elements(type, dims, value, vector, &other))
+	if (!read_elements(type, dims, value, vector, &other, &indexed))
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", dims, other)));
-	return type->metric != CODE_COSINE || normalise(vector, dims);
+	return indexed;
 }
 
 bool
 element_read_query(const ElementType *type, int dims, Datum value, float *vector)
 {
 	int other;
+	bool indexed;
 
-	if (!read_elements(type, dims, value, vector, &other))
+	if (!read_elements(type, dims, value, vector, &other, &indexed))
 		raise_different(type->type_name, type->dims_name, dims, other);
-	return type->metric != CODE_COSINE || normalise(vector, dims);
+	return indexed;
 }

@@ -38,20 +38,27 @@ typedef struct ElementType
 	int max_dims;
 	bool is_half;    /* its elements are halves */
 	bool is_squared; /* what rows are ordered by is the square of what the operator returns */
+	bool in_table;   /* the index does not keep the vectors: rows are re-ranked from the table */
 	/*
 	 * Types with too many dimensions to keep: the index has a sketch of so many dimensions instead, which `elements` gives
-	 * and `metric` is about, and rows are re-ranked from the table by `distance`.  0 and NULL for all others.
+	 * and `metric` is about.  0 for all others.
 	 */
 	int sketch_dims;
-	double (*distance)(const struct varlena *query, const struct varlena *value);
-	/* dimensions of a detoasted value */
+	/* What stands for a sketch where a column has few enough dimensions to do without; else NULL. */
+	const struct ElementType *plain;
+	/* the number of dimensions of a detoasted value, which has been found whole: an error if it is not */
 	int (*dims)(const struct varlena *value);
-	/* its elements: a pointer into the value where they are float32 already, or `buffer` filled with them */
+	/* the elements of such a value: a pointer into it where they are float32 already, or `buffer` filled with them */
 	const float *(*elements)(const struct varlena *value, float *buffer);
 	/* in SQL: the support function, the operator's, and the one that returns the negative of the operator's */
 	ElementFunction support;
 	ElementFunction distance_function;
 	ElementFunction similarity_function;
+	/*
+	 * What the operator returns (for L2, its square) for two detoasted values, bit for bit; an error if their dimensions
+	 * differ.  NULL for types whose codes are the values.
+	 */
+	double (*distance)(const struct varlena *a, const struct varlena *b);
 } ElementType;
 
 /* All descriptors there are; NULL behind the last one. */
@@ -67,8 +74,8 @@ extern const ElementType *element_type(Relation index);
 extern void element_check_class(Relation index);
 
 /*
- * Makes a value ready for the engine: detoasts it, checks its dimensions (error if they are not `dims`), normalises it
- * for the cosine metric.  Returns false for what is not indexed: a zero vector under cosine.  `vector` has room for dims floats.
+ * Copies a value's elements to `vector`, which has room for dims floats, as the engine takes them: an error if it has not
+ * `dims` dimensions or is damaged.  Returns false for what is not indexed: a zero vector under cosine.
  */
 extern bool element_read(const ElementType *type, int dims, Datum value, float *vector);
 /* The same for what an index is asked for the neighbours of: the error is that of the distance's function. */

@@ -260,7 +260,7 @@ sort_rows(HnswScan *so)
 	while (table_scan_getnextslot(scan, ForwardScanDirection, table->slot))
 	{
 		ItemPointerData tid;
-		float dist;
+		double dist;
 
 		CHECK_FOR_INTERRUPTS();
 		so->counters.table_rows++;
@@ -305,6 +305,6 @@ exact_next(HnswScan *so)
 		return false;
 	ItemPointerSet(&tid, (BlockNumber) (number >> 16), (OffsetNumber) (number & 0xFFFF));
 	Assert(ItemPointerIsValid(&tid) && tid_number(&tid) == number);
-	scan_add_result(so, NODE_NONE, (float) dist, &tid, NODE_NONE);
+	scan_add_result(so, NODE_NONE, dist, &tid, NODE_NONE);
 	return true;
 }

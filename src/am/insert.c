@@ -35,6 +35,7 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 								   palloc_on_line(coder_scratch_size(state->coder)));
 	BlockNumber lock;
 
+	code_query_relative(query);
 	pages->element.heap_tid = *heap_tid;
 	pages->element.code = encode(state->coder, state->layout.code_size, vector);
 	if (state->layout.vector_size > 0)

@@ -257,19 +257,19 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 	if (code_metric_is_binary(shape->spec.metric))
 		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(options, &shape->spec, shape->m);
-	if (type->sketch_dims > 0 && options && options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
+	if (type->in_table && options && options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("an index on type %s does not keep the vectors", type->type_name),
 						errhint("Leave out the option \"rerank\".")));
-	if (type->sketch_dims == 0 && shape->spec.bits == CODE_BITS_EXACT && options &&
-		options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
+	if (!type->in_table && shape->spec.bits == CODE_BITS_EXACT && options && options->rerank != OPTION_NOT_GIVEN &&
+		options->rerank != RERANK_TABLE)
 		ereport(WARNING, (errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
 						  code_metric_is_binary(shape->spec.metric)
 							  ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
 							  : errhint("Leave out the option \"rerank\", or use bits = 8 or fewer.")));
-	if (type->sketch_dims > 0 && shape->spec.bits == CODE_BITS_EXACT)
-		shape->spec.bits = 8; /* an exact sketch is no exact vector */
-	if (type->sketch_dims > 0 || shape->spec.bits == CODE_BITS_EXACT)
+	if (type->in_table && shape->spec.bits == CODE_BITS_EXACT)
+		shape->spec.bits = 8; /* an exact sketch is no exact vector, and floats do not give the operator's sums */
+	if (type->in_table || shape->spec.bits == CODE_BITS_EXACT)
 		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
 	else if (options && options->rerank != OPTION_NOT_GIVEN)
 		shape->rerank = options->rerank;

@@ -113,7 +113,7 @@ scan_queue_ready(HnswScan *so)
 static int
 runners_up(const HnswScan *so)
 {
-	if (so->type->distance != NULL)
+	if (so->type->sketch_dims > 0)
 		return 64 + so->ef; /* a sketch errs more than its codes do */
 	switch (so->state->spec.bits)
 	{
@@ -151,10 +151,12 @@ queue_rest(HnswScan *so)
 	so->rest_is_left = n == REST_BATCH;
 	Assert(n == 0 || so->nqueue == 0 || so->queue[so->nqueue].dist >= so->queue[so->nqueue - 1].dist);
 	for (int i = so->nqueue; i < so->nqueue + n; i++)
-		so->queue[i].bound = measured && so->type->distance != NULL ? INFINITY : 0;
+		so->queue[i].bound = !measured                   ? code_rounding(so->query, so->queue[i].dist)
+							 : so->type->sketch_dims > 0 ? INFINITY
+														 : 0;
 	so->nqueue += n;
 	so->farthest = so->nqueue > 0 ? so->queue[so->nqueue - 1].dist : INFINITY;
-	if (!measured || so->type->distance != NULL)
+	if (!measured || so->type->sketch_dims > 0)
 	{
 		so->nbounded = so->nqueue;
 		queue_set_least(so, 0);
@@ -183,7 +185,7 @@ scan_queue_rest(HnswScan *so)
 {
 	scan_queue_reset(so);
 	so->rest_is_left = true;
-	so->greatest_bound = so->state->vector_coder != NULL ? INFINITY : 0;
+	so->greatest_bound = so->state->vector_coder != NULL ? INFINITY : code_rounding(so->query, 0);
 	so->farthest = -INFINITY;
 }
 
@@ -202,18 +204,18 @@ scan_queue_pool(HnswScan *so, int missing)
 			so->queue[so->nqueue++] = search->pool[i];
 			search->pool[i].flags |= CANDIDATE_TAKEN;
 		}
-	if (measured && so->type->distance == NULL)
+	if (measured && so->type->sketch_dims == 0)
 	{
 		queue_sort(so);
 		so->greatest_bound = INFINITY;
 		so->farthest = search->npool > 0 ? search->pool[search->npool - 1].dist : -INFINITY;
 		return;
 	}
-	/* estimates that are the distances; or those of a sketch, of which all are measured before one is returned */
+	/* estimates that are the distances but for rounding; or those of a sketch, of which all are measured before one is returned */
 	if (so->nrunners_up > 0)
 		queue_runners_up(so, INFINITY);
-	for (int i = 0; measured && i < so->nqueue; i++)
-		so->queue[i].bound = INFINITY;
+	for (int i = so->next; i < so->nqueue; i++)
+		so->queue[i].bound = measured ? INFINITY : code_rounding(so->query, so->queue[i].dist);
 	scan_queue_ready(so);
 }
 
@@ -253,8 +255,10 @@ scan_queue_is_empty(HnswScan *so)
 }
 
 bool
-scan_queue_is_beyond(HnswScan *so, float dist)
+scan_queue_is_beyond(HnswScan *so, double measured)
 {
+	float dist = so->has_query ? code_query_estimate(so->query, measured) : 0;
+
 	for (;;)
 	{
 		float margin = BOUND_MARGIN * so->greatest_bound;

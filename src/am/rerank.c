@@ -4,7 +4,10 @@
  * The candidates come in order of their estimates, a few at a time, so that a query for few rows measures few.  Their
  * slots are looked up in one batch, their vectors in another: from the index's vector pages or, with rerank = table,
  * from the rows themselves, fetched under the scan's snapshot (rows that it does not see are left out here already).
- * Where the code in the node is the exact vector, there is nothing to do but look up the rows.
+ * Where the code in the node is the vector, it is measured there.
+ *
+ * But for copies in half precision, the distance is what the operator returns for the row, bit for bit (for L2 its
+ * square, which orders alike): rows come in the order that the operator gives them.
  *
  * Locks: none; a heap page is pinned while its row is measured.
  */
@@ -30,7 +33,7 @@
 #define LARGE_VECTOR 1024
 
 void
-scan_add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates)
+scan_add_result(HnswScan *so, NodeId element, double dist, ItemPointer heap_tid, NodeId duplicates)
 {
 	ScanResult *result = MemoryContextAlloc(so->results_cxt, sizeof(ScanResult));
 
@@ -68,7 +71,7 @@ scan_table(HnswScan *so)
 	table->row_cxt = AllocSetContextCreate(cxt, "hnsw scan row", ALLOCSET_DEFAULT_SIZES);
 	table->coder = so->state->vector_coder ? so->state->vector_coder : so->state->coder;
 	table->vector = palloc_on_line(so->state->spec.dims * sizeof(float));
-	table->code = palloc_on_line(Max(so->state->spec.dims * sizeof(float), so->state->layout.code_size));
+	table->code = palloc_on_line(Max(so->state->layout.vector_size, so->state->layout.code_size));
 	MemoryContextSwitchTo(old);
 	so->table = table;
 	return table;
@@ -100,7 +103,7 @@ vector_query(HnswScan *so)
 }
 
 bool
-scan_table_row_distance(HnswScan *so, float *dist)
+scan_table_row_distance(HnswScan *so, double *dist)
 {
 	TableMeasure *table = so->table;
 	Datum values[INDEX_MAX_KEYS];
@@ -111,15 +114,19 @@ scan_table_row_distance(HnswScan *so, float *dist)
 	Assert(!TupIsNull(table->slot));
 	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
 	found = !isnull[0];
-	if (found && so->type->distance != NULL)
-		*dist = (float) so->type->distance(so->query_value, PG_DETOAST_DATUM(values[0]));
+	if (found && scan_measures_in_table(so))
+	{
+		*dist = so->type->distance(PG_DETOAST_DATUM(values[0]), so->query_value);
+		/* a zero vector is in no index for the cosine */
+		found = so->type->metric != CODE_COSINE || !isnan(*dist);
+	}
 	else if (found)
 	{
 		found = element_read(so->type, so->state->spec.dims, values[0], table->vector);
 		if (found)
 		{
 			coder_encode(table->coder, table->vector, table->code, so->scratch);
-			*dist = code_distance(vector_query(so), table->code, NULL);
+			*dist = code_measure(vector_query(so), table->code);
 		}
 	}
 	MemoryContextSwitchTo(old);
@@ -130,7 +137,7 @@ scan_table_row_distance(HnswScan *so, float *dist)
 
 /* Measures one row of the table; false if the snapshot does not see it. */
 static bool
-table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
+table_distance(HnswScan *so, ItemPointer heap_tid, double *dist)
 {
 	TableMeasure *table = so->table;
 	ItemPointerData tid = *heap_tid;
@@ -154,7 +161,7 @@ table_distance(HnswScan *so, ItemPointer heap_tid, float *dist)
 static void
 measure_row(HnswScan *so, NodeId element, ItemPointer tid)
 {
-	float dist;
+	double dist;
 
 	if (table_distance(so, tid, &dist))
 		scan_add_result(so, element, dist, tid, NODE_NONE);
@@ -211,7 +218,7 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 {
 	BlockNumber blocks[FIRST_BATCH];
 	uint32 offsets[FIRST_BATCH];
-	float dist[FIRST_BATCH];
+	double dist[FIRST_BATCH];
 
 	for (int i = 0; i < n; i++)
 	{
@@ -258,10 +265,10 @@ scan_measure(HnswScan *so)
 	else
 	{
 		page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
-		if (so->state->layout.vector_size > 0)
-			measure_in_index(so, candidates, refs, n);
-		else
+		if (scan_measures_in_table(so))
 			measure_in_table(so, candidates, refs, n);
+		else
+			measure_in_index(so, candidates, refs, n);
 	}
 	for (int i = 0; i < n; i++)
 		rows_expect_tuple(so, &refs[i].heap_tid);

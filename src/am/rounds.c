@@ -177,6 +177,7 @@ round_bound(HnswScan *so, double rank)
 		float norm = product ? sqrtf(distance->ip_f32(query, query, so->state->spec.dims)) : 0;
 
 		graph_bound(&so->state->reach, so->ef, (int) rank, norm, &bound);
+		bound.base += code_query_estimate(so->query, 0);
 	}
 	return bound;
 }
@@ -225,6 +226,7 @@ round_first(HnswScan *so)
 	so->exact_cost.read = 0;
 	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
 	so->counters.rounds++;
+	code_query_relative(so->query);
 	visited_reset(&search->visited, 0);
 	search->memory_limit = 0;
 	search->visit_limit = 0;

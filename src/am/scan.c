@@ -30,7 +30,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/snapmgr.h"
 
 /* Bytes that a scan may leave to the next one. */
@@ -193,7 +192,7 @@ scan_enter(HnswScan *so, ScanStage stage)
 		Assert(pairingheap_is_empty(empty));
 		so->measured = so->stragglers;
 		so->stragglers = empty;
-		so->last_dist = -get_float4_infinity();
+		so->last_dist = -INFINITY;
 	}
 }
 
@@ -265,12 +264,12 @@ scan_start(IndexScanDesc scan)
 	so->pages->known_entry = entry;
 	so->nreturned = 0;
 	so->settings = settings_of(scan->indexRelation);
-	so->last_dist = -get_float4_infinity();
+	so->last_dist = -INFINITY;
 	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;
 	so->has_query = !(scan->orderByData[0].sk_flags & SK_ISNULL) &&
 					element_read_query(so->type, state->spec.dims, query, so->query_vector);
-	if (so->has_query && so->type->distance != NULL)
+	if (so->has_query && scan_measures_in_table(so))
 	{
 		MemoryContext old = MemoryContextSwitchTo(so->cxt);
 
@@ -371,7 +370,7 @@ scan_return(HnswScan *so, ScanResult *result)
 
 /* Is no row so far away one that passes the query's filter? */
 static bool
-scan_is_cut_off(HnswScan *so, float dist)
+scan_is_cut_off(HnswScan *so, double dist)
 {
 	if (so->cutoff == NULL || so->stage >= SCAN_STRAGGLERS || !so->has_query)
 		return false;

@@ -33,7 +33,7 @@ typedef enum ScanStage
 typedef struct ScanResult
 {
 	pairingheap_node heap_node;
-	float dist;
+	double dist;              /* what the operator returns, for L2 its square; INFINITY for NaN */
 	ItemPointerData heap_tid; /* invalid for a shell */
 	NodeId element;
 	NodeId duplicates; /* lists of further rows at the same distance, or none */
@@ -98,7 +98,7 @@ typedef struct HnswScan
 
 	bool has_query; /* false: NULL or a zero vector under cosine; every distance is the same then */
 	float *query_vector;
-	struct varlena *query_value; /* the query itself, for types that are kept as a sketch */
+	struct varlena *query_value; /* the query itself, where rows are measured in the table */
 	void *query_memory;
 	void *vector_query_memory;
 	void *scratch;
@@ -136,7 +136,7 @@ typedef struct HnswScan
 
 	pairingheap *measured; /* ScanResult, nearest first */
 	pairingheap *stragglers;
-	float last_dist; /* of the last row returned in order */
+	double last_dist; /* of the last row returned in order */
 
 	ItemPointerData *tids; /* rows to return now */
 	int ntids;
@@ -193,6 +193,13 @@ extern void counters_end(HnswScan *so);
 /* The totals begin anew. */
 extern void counters_forget(HnswScan *so);
 
+/* Are exact distances taken from the rows of the table?  Otherwise from the index. */
+static inline bool
+scan_measures_in_table(const HnswScan *so)
+{
+	return so->state->vector_coder != NULL && so->state->layout.vector_size == 0;
+}
+
 /* margin.c */
 
 /* Farther than this, by the scan's measure (ScanResult.dist), no row passes the filter; INFINITY if that is not so. */
@@ -215,11 +222,11 @@ extern void rows_hand_over(HnswScan *so, ItemPointer tid);
 /* Measures the next few candidates of the queue exactly and moves them to the heap. */
 extern void scan_measure(HnswScan *so);
 /* Adds a row, or the rows of an element, to the heap. */
-extern void scan_add_result(HnswScan *so, NodeId element, float dist, ItemPointer heap_tid, NodeId duplicates);
+extern void scan_add_result(HnswScan *so, NodeId element, double dist, ItemPointer heap_tid, NodeId duplicates);
 /* What it takes to measure rows of the table, kept until scan_table_end(). */
 extern TableMeasure *scan_table(HnswScan *so);
 /* The distance of the row in the table's slot; false if the index leaves such a row out. */
-extern bool scan_table_row_distance(HnswScan *so, float *dist);
+extern bool scan_table_row_distance(HnswScan *so, double *dist);
 extern void scan_table_end(HnswScan *so);
 
 /* sweep.c */
@@ -273,7 +280,7 @@ extern void scan_queue_pool(HnswScan *so, int missing);
 extern void scan_queue_rest(HnswScan *so);
 /* Is there nothing left to be measured? */
 extern bool scan_queue_is_empty(HnswScan *so);
-/* Is none of what is left nearer than this, by the bounds of the estimates? */
-extern bool scan_queue_is_beyond(HnswScan *so, float dist);
+/* Is none of what is left nearer than a measured distance, by the bounds of the estimates? */
+extern bool scan_queue_is_beyond(HnswScan *so, double measured);
 
 #endif /* HNSWC_SCAN_H */

@@ -203,10 +203,14 @@ element_query(Searcher *searcher, const PageTail *tail, NodeId node, Slot *slot)
 {
 	HnswCheck *check = searcher->check;
 	const Coder *coder = check->state->coder;
+	CodeQuery *query;
 
 	if (check->layout->vector_size > 0 && check_read_vector(check, tail, node))
-		return coder_query(coder, searcher->query_memory, check->codes.vector, check->codes.scratch);
-	return coder_query_code(coder, searcher->query_memory, slot_code(check->layout, slot), check->codes.scratch);
+		query = coder_query(coder, searcher->query_memory, check->codes.vector, check->codes.scratch);
+	else
+		query = coder_query_code(coder, searcher->query_memory, slot_code(check->layout, slot), check->codes.scratch);
+	code_query_relative(query);
+	return query;
 }
 
 /*

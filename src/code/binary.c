@@ -1,8 +1,8 @@
 /*
  * binary.c: codes of vectors whose elements are 0 and 1, for the Hamming and the Jaccard distance.
  *
- * The code is the vector, a bit a dimension, so distances are exact and there is nothing to re-rank: the family of
- * CODE_BITS_EXACT for these two metrics.
+ * The code is the vector, a bit a dimension, so distances are exact but for their rounding to float32, and there is nothing
+ * to re-rank: the family of CODE_BITS_EXACT for these two metrics.
  *
  *	offset	size	field
  *	0		dims/8	bit i of the vector is bit i % 8 of byte i / 8; padded with zeroes to a multiple of 4 bytes
@@ -54,33 +54,45 @@ binary_decode(const Coder *coder, const void *code, float *vector, void *scratch
 		vector[i] = (float) (bytes[i / 8] >> i % 8 & 1);
 }
 
-static void
-hamming_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound)
-{
-	size_t size = query->coder->size;
+/* Distances as the operators return them: whole numbers, and shares in double. */
 
-	for (int i = 0; i < n; i++)
-	{
-		dist[i] = (float) distance->hamming(codes[i], query->data, size);
-		if (bound)
-			bound[i] = 0;
-	}
+static double
+hamming_measure(const CodeQuery *query, const void *code)
+{
+	return (double) distance->hamming(code, query->data, query->coder->size);
 }
 
 /* 1 less the share of the ones of either that both have; vectors with no one in common are at 1, zero vectors too. */
-static void
-jaccard_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound)
+static double
+jaccard_measure(const CodeQuery *query, const void *code)
 {
-	size_t size = query->coder->size;
+	int64_t both = distance->and_count(code, query->data, query->coder->size);
+	int64_t one = distance->hamming(code, query->data, query->coder->size);
 
+	return both == 0 ? 1 : (double) one / (double) (one + both);
+}
+
+static double
+binary_measure(const CodeQuery *query, const void *code)
+{
+	return query->coder->spec.metric == CODE_HAMMING ? hamming_measure(query, code) : jaccard_measure(query, code);
+}
+
+/* Whole numbers are as they are. */
+static float
+binary_rounding(const CodeQuery *query, float estimate)
+{
+	return query->coder->spec.metric == CODE_HAMMING ? 0 : FLT_EPSILON * estimate;
+}
+
+static void
+binary_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound)
+{
 	for (int i = 0; i < n; i++)
 	{
-		int64_t both = distance->and_count(codes[i], query->data, size);
-		int64_t one = distance->hamming(codes[i], query->data, size);
-
-		dist[i] = both == 0 ? 1.0f : (float) ((double) one / (double) (one + both));
+		dist[i] = (float) binary_measure(query, codes[i]);
 		if (bound)
-			bound[i] = 0;
+			bound[i] = binary_rounding(query, dist[i]);
 	}
 }
 
@@ -89,14 +101,14 @@ binary_query_code(const Coder *coder, CodeQuery *query, const void *code, void *
 {
 	(void) scratch;
 	memcpy(query->data, code, coder->size);
-	query->distances = coder->spec.metric == CODE_HAMMING ? hamming_distances : jaccard_distances;
+	query->distances = binary_distances;
 }
 
 static void
 binary_query(const Coder *coder, CodeQuery *query, const float *vector, void *scratch)
 {
 	binary_encode(coder, vector, query->data, scratch);
-	query->distances = coder->spec.metric == CODE_HAMMING ? hamming_distances : jaccard_distances;
+	query->distances = binary_distances;
 }
 
 const CodeFamily code_binary = {
@@ -107,4 +119,6 @@ const CodeFamily code_binary = {
 	.query_size = binary_query_size,
 	.query = binary_query,
 	.query_code = binary_query_code,
+	.measure = binary_measure,
+	.rounding = binary_rounding,
 };

@@ -9,11 +9,15 @@
 #define HNSWC_CODE_INTERNAL_H
 
 #include <float.h>
+#include <math.h>
 
 #include "code/code.h"
 #include "distance/distance.h"
 
 #define CODE_ROUND_UP(n, to) (((size_t) (n) + (to) -1) / (to) * (to))
+
+/* Bytes of the seed that parameters begin with. */
+#define CODE_SEED_SIZE sizeof(uint64_t)
 
 /* Packed codes count dimensions in blocks of this many. */
 #define CODE_BLOCK 16
@@ -35,6 +39,12 @@ typedef struct CodeFamily
 	size_t (*query_size)(const Coder *coder);
 	void (*query)(const Coder *coder, CodeQuery *query, const float *vector, void *scratch);
 	void (*query_code)(const Coder *coder, CodeQuery *query, const void *code, void *scratch);
+	/* code_measure(), where codes hold vectors; else NULL */
+	double (*measure)(const CodeQuery *query, const void *code);
+	/* code_rounding(), likewise */
+	float (*rounding)(const CodeQuery *query, float estimate);
+	/* what distances from the query have in common, to be left out of its estimates from now on; NULL: nothing */
+	double (*relative)(CodeQuery *query);
 } CodeFamily;
 
 extern const CodeFamily code_rotated; /* quantize.c and estimate.c */
@@ -67,6 +77,7 @@ struct CodeQuery
 	CodeDot dot; /* for 2 bits and more */
 	void *data;
 	const Coder *coder;
+	double constant; /* left out of estimates: see code_query_relative() */
 	float scale; /* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
 	float offset;
 	float ones_weight;
@@ -74,6 +85,7 @@ struct CodeQuery
 	float add;    /* distance = add + the code's add - times * product, but not below `least` */
 	float times;
 	float least;
+	float inverse; /* copies, cosine: 1 / length, see exact.c */
 
 	/* for bounds alone */
 	float rounding; /* length of what rounding took from the query, over sqrt(padded) */
@@ -91,6 +103,52 @@ code_clamp(double value)
 	if (!(value < FLT_MAX))
 		return FLT_MAX;
 	return value > -FLT_MAX ? (float) value : -FLT_MAX;
+}
+
+/* From here on estimates are compressed. */
+#define CODE_LARGE 0x1p110f
+
+/* What rounding may take from an estimate that was compressed, of itself. */
+#define CODE_LARGE_ROUNDING 1e-6f
+
+/* The bound of an estimate, from the distance that is estimated and what is to be subtracted from that. */
+static inline float
+code_compressed_bound(double distance, double bound)
+{
+	float estimate;
+
+	if (fabs(distance) < CODE_LARGE)
+		return code_clamp(bound);
+	estimate = code_compressed(distance);
+	return estimate - code_compressed(distance - bound) + CODE_LARGE_ROUNDING * fabsf(estimate);
+}
+
+/*
+ * Where a distance is that near to the query's constant, of itself, float32 has lost what it differs by, and it is taken
+ * anew.  An ordinary one is by chance, once in a thousand.
+ */
+#define CODE_DIFFERENCE_SHARE 0x1p-10
+/* What rounding takes from a difference of a sum and a constant, of the sum. */
+#define CODE_DIFFERENCE_ROUNDING FLT_EPSILON
+
+/* |x - q| - |q|, without loss where q is large. */
+static inline double
+code_l1_difference(double x, double q)
+{
+	double along = q < 0 ? -x : x;
+
+	return along > fabs(q) ? along - 2 * fabs(q) : -along;
+}
+
+/* Sum |x|. */
+static inline double
+code_l1_length(const float *x, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += fabs((double) x[i]);
+	return sum;
 }
 
 /* Bits per dimension of a packed code as levels: 2^bits - 1. */

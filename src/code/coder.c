@@ -9,11 +9,6 @@
 #include "code/code_internal.h"
 #include "code/rotation.h"
 
-#define SEED_SIZE sizeof(uint64_t)
-
-/* Dimensions summed at a time in training. */
-#define TRAIN_CHUNK 64
-
 static const CodeFamily *
 spec_family(const CodeSpec *spec)
 {
@@ -53,16 +48,7 @@ code_size(const CodeSpec *spec)
 size_t
 code_params_size(const CodeSpec *spec)
 {
-	return SEED_SIZE + (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
-}
-
-static void
-store_le(uint8_t *bytes, uint64_t value, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		bytes[i] = (uint8_t) (value >> (8 * i));
+	return CODE_SEED_SIZE + (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
 }
 
 static uint64_t
@@ -77,41 +63,9 @@ load_le(const uint8_t *bytes, size_t size)
 }
 
 void
-code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, void *params)
-{
-	size_t dims = (size_t) spec->dims;
-	uint8_t *centroid = (uint8_t *) params + SEED_SIZE;
-	double sums[TRAIN_CHUNK];
-	size_t done;
-
-	store_le(params, seed, SEED_SIZE);
-	if (!code_metric_has_centroid(spec->metric))
-		return;
-	for (done = 0; done < dims; done += TRAIN_CHUNK)
-	{
-		size_t count = dims - done < TRAIN_CHUNK ? dims - done : TRAIN_CHUNK;
-		size_t i;
-		size_t k;
-
-		memset(sums, 0, sizeof(sums));
-		for (k = 0; k < n; k++)
-			for (i = 0; i < count; i++)
-				sums[i] += sample[k * dims + done + i];
-		for (i = 0; i < count; i++)
-		{
-			float mean = n > 0 ? code_clamp(sums[i] / (double) n) : 0;
-			uint32_t bits;
-
-			memcpy(&bits, &mean, sizeof(bits));
-			store_le(centroid + (done + i) * sizeof(float), bits, sizeof(float));
-		}
-	}
-}
-
-void
 code_params_centroid(const CodeSpec *spec, const void *params, float *centroid)
 {
-	const uint8_t *bytes = (const uint8_t *) params + SEED_SIZE;
+	const uint8_t *bytes = (const uint8_t *) params + CODE_SEED_SIZE;
 
 	for (size_t i = 0; i < (size_t) spec->dims; i++)
 	{
@@ -131,7 +85,6 @@ Coder *
 coder_init(void *memory, const CodeSpec *spec, const void *params)
 {
 	Coder *coder = memory;
-	const uint8_t *stored = (const uint8_t *) params + SEED_SIZE;
 	size_t i;
 
 	coder->spec = *spec;
@@ -142,16 +95,12 @@ coder_init(void *memory, const CodeSpec *spec, const void *params)
 	coder->signs = (uint32_t *) ((char *) memory + CODER_HEADER);
 	coder->centroid = (float *) (coder->signs + coder->padded);
 	memset(coder->centroid, 0, coder->padded * sizeof(float));
-	rotation_signs(load_le(params, SEED_SIZE), coder->signs, coder->padded);
+	rotation_signs(load_le(params, CODE_SEED_SIZE), coder->signs, coder->padded);
 	if (!code_metric_has_centroid(spec->metric))
 		return coder;
+	code_params_centroid(spec, params, coder->centroid);
 	for (i = 0; i < (size_t) spec->dims; i++)
-	{
-		uint32_t bits = (uint32_t) load_le(stored + i * sizeof(float), sizeof(float));
-
-		memcpy(&coder->centroid[i], &bits, sizeof(bits));
 		coder->centroid_square += (double) coder->centroid[i] * coder->centroid[i];
-	}
 	return coder;
 }
 
@@ -212,6 +161,50 @@ void
 code_distances(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound)
 {
 	query->distances(query, codes, n, dist, bound);
+}
+
+void
+code_query_relative(CodeQuery *query)
+{
+	if (query->constant == 0 && query->coder->family->relative != NULL)
+		query->constant = query->coder->family->relative(query);
+}
+
+double
+code_query_constant(const CodeQuery *query)
+{
+	return query->constant;
+}
+
+float
+code_rounding(const CodeQuery *query, float estimate)
+{
+	return query->coder->family->rounding(query, estimate);
+}
+
+float
+code_query_estimate(const CodeQuery *query, double distance)
+{
+	return code_compressed(distance - query->constant);
+}
+
+double
+code_measure(const CodeQuery *query, const void *code)
+{
+	return query->coder->family->measure(query, code);
+}
+
+float
+code_compressed(double distance)
+{
+	double magnitude = fabs(distance);
+
+	if (isnan(distance))
+		return INFINITY;
+	if (magnitude < CODE_LARGE)
+		return (float) distance;
+	magnitude = CODE_LARGE * pow(magnitude / CODE_LARGE, 0.1);
+	return (float) (distance < 0 ? -magnitude : magnitude);
 }
 
 float

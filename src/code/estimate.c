@@ -11,7 +11,7 @@
  *		|v - q|^2 = r^2 + |y|^2 - 2 p
  *		-<v, q>	  = -<v - c, c> - <q - c, c> - |c|^2 - p
  *
- * which is one addition of the code's and one of the query's term in both cases.  p is unbiased over rotations (theorem
+ * which is one addition of the code's and one of the query's term in both cases.  A relative query leaves out |y|^2.  p is unbiased over rotations (theorem
  * 3.2 of "RaBitQ"); it is cut at +-r |y|, where no true product can lie beyond.
  *
  * A query that is a code itself takes x2 for y and both rescales, which is unbiased as long as the two rounding errors
@@ -124,24 +124,9 @@ quarter_sine(float x)
 	return y < -1 ? -1 : y;
 }
 
-/* The estimate again in double, for vectors so large that float32 overflows on the way. */
-static float
-estimate_large(const CodeQuery *query, const RotatedFactors *factors, float weight, float product)
-{
-	double limit = (double) factors->radius * query->radius;
-	double add = (double) factors->add + query->add;
-	double p = (double) weight * product;
-
-	p = p > limit ? limit : p;
-	p = p < -limit ? -limit : p;
-	if (query->coder->spec.metric == CODE_L2)
-		add = (double) factors->radius * factors->radius + (double) query->radius * query->radius;
-	return code_clamp(add - query->times * p);
-}
-
-/* What to subtract from an estimate whose product of residuals is p. */
-static float
-estimate_bound(const CodeQuery *query, const RotatedFactors *factors, float p)
+/* What to subtract from a distance whose product of residuals is p. */
+static double
+estimate_bound(const CodeQuery *query, const RotatedFactors *factors, double p)
 {
 	const Coder *coder = query->coder;
 	double n = (double) coder->padded;
@@ -150,7 +135,7 @@ estimate_bound(const CodeQuery *query, const RotatedFactors *factors, float p)
 	double error = factors_error(coder, factors);
 	double other = query->radius;
 	double spread = error * error * (n - 1); /* r^2 (1 / f^2 - 1) */
-	double product = fabs((double) p) - error * other;
+	double product = fabs(p) - error * other;
 	double angle;
 	double variance;
 	double bound;
@@ -170,8 +155,28 @@ estimate_bound(const CodeQuery *query, const RotatedFactors *factors, float p)
 	if (bound > radius * other - p)
 		bound = radius * other - p;
 	bound = bound > 0 ? twice * bound : 0;
-	return code_clamp(bound +
-					  BOUND_ROUNDING * (fabs((double) factors->add) + fabs((double) query->add) + fabs((double) p)));
+	return bound + BOUND_ROUNDING * (fabs((double) factors->add) + fabs((double) query->add) + fabs(p));
+}
+
+/* The estimate again in double, for vectors so large that it is compressed or that float32 overflows on the way. */
+static void
+estimate_large(const CodeQuery *query, const RotatedFactors *factors, double p, float *dist, float *bound)
+{
+	double limit = (double) factors->radius * query->radius;
+	double d = (double) factors->add + query->add;
+	double least;
+
+	p = p > limit ? limit : p;
+	p = p < -limit ? -limit : p;
+	/* the squares of the longest residuals are no float32 */
+	if (query->coder->spec.metric == CODE_L2)
+		d = (double) factors->radius * factors->radius + ((double) query->radius * query->radius - query->constant);
+	d -= query->times * p;
+	least = query->coder->spec.metric == CODE_L2 ? -query->constant : -DBL_MAX;
+	d = d > least ? d : least;
+	*dist = code_compressed(d);
+	if (bound != NULL)
+		*bound = code_compressed_bound(d, estimate_bound(query, factors, p));
 }
 
 /* From the product of residuals, weight * product, to the distance and its bound. */
@@ -185,11 +190,14 @@ estimate(const CodeQuery *query, const RotatedFactors *factors, float weight, fl
 	p = p > limit ? limit : p;
 	p = p < -limit ? -limit : p;
 	d = factors->add + query->add - query->times * p;
-	if (!(fabsf(d) < FLT_MAX))
-		d = estimate_large(query, factors, weight, product);
+	if (!(fabsf(d) < CODE_LARGE))
+	{
+		estimate_large(query, factors, (double) weight * product, dist, bound);
+		return;
+	}
 	*dist = d > query->least ? d : query->least;
 	if (bound != NULL)
-		*bound = estimate_bound(query, factors, p);
+		*bound = code_clamp(estimate_bound(query, factors, p));
 }
 
 static inline RotatedFactors
@@ -304,6 +312,18 @@ rotated_query(const Coder *coder, CodeQuery *query, const float *vector, void *s
 	else
 		lost = query_to_int8(coder, query, x, &residual);
 	query->rounding = code_clamp(sqrt((lost > 0 ? lost : 0) / (double) coder->padded) * residual.unit);
+}
+
+double
+rotated_relative(CodeQuery *query)
+{
+	double square = (double) query->radius * query->radius;
+
+	if (query->coder->spec.metric != CODE_L2)
+		return 0;
+	query->add = 0;
+	query->least = code_clamp(-square);
+	return square;
 }
 
 void

@@ -31,8 +31,8 @@ typedef struct LoopSums
 
 typedef struct CodeLoops
 {
-	/* dst = (v - c) * scale with everything finite; sums over dst, dot with c.  n is any number. */
-	void (*residual)(float *dst, const float *v, const float *c, float scale, size_t n, LoopSums *sums);
+	/* dst = (v * times - c) * scale with everything finite; sums over dst, dot with c.  n is any number; dst may be v. */
+	void (*residual)(float *dst, const float *v, float times, const float *c, float scale, size_t n, LoopSums *sums);
 	/* Multiplies by scale, with the sign turned where bit 31 - round of signs is set.  n is any number. */
 	void (*flip)(float *x, const uint32_t *signs, int round, float scale, size_t n);
 	/* (a, b) = (a + b, a - b) / sqrt(2) */

@@ -6,8 +6,7 @@
  */
 
 LOOP_TARGET static void
-LOOP(residual)(float *restrict dst, const float *restrict v, const float *restrict c, float scale, size_t n,
-			   LoopSums *sums)
+LOOP(residual)(float *dst, const float *v, float times, const float *restrict c, float scale, size_t n, LoopSums *sums)
 {
 	uint32_t max = 0;
 	float square = 0;
@@ -16,7 +15,7 @@ LOOP(residual)(float *restrict dst, const float *restrict v, const float *restri
 
 	for (i = 0; i < n; i++)
 	{
-		float x = v[i] - c[i];
+		float x = v[i] * times - c[i];
 		uint32_t magnitude;
 
 		x = x > FLT_MAX ? FLT_MAX : x;

@@ -21,6 +21,13 @@
 #define RESIDUAL_SMALL 1e-12f
 #define RESIDUAL_LARGE 1e12f
 
+/* A residual that is longer counts as one of this length. */
+#define RESIDUAL_LONGEST 0x1p100
+
+/* Lengths between these have a normal float32 for their inverse. */
+#define SHORTEST 0x1p-100
+#define LONGEST 0x1p100
+
 /* Scales tried for a grid. */
 #define TRIALS 7
 
@@ -37,33 +44,64 @@ rotated_scratch_size(const Coder *coder)
 	return coder->padded * (sizeof(float) + 1);
 }
 
+/*
+ * What a vector is multiplied by before the centroid is taken off: 1, or for the cosine the inverse of its length.  A
+ * vector whose length or inverse is no normal float32 is brought into range first, in x, and *vector is that then.
+ */
+static float
+residual_times(const Coder *coder, const float **vector, float *x)
+{
+	const CodeLoops *loops = code_loops();
+	size_t dims = (size_t) coder->spec.dims;
+	double length;
+	int exponent;
+
+	if (coder->spec.metric != CODE_COSINE)
+		return 1;
+	length = sqrt(loops->square(*vector, dims));
+	if (length <= 0)
+		return 0;
+	if (length >= SHORTEST && length <= LONGEST)
+		return (float) (1 / length);
+	exponent = ilogb(length);
+	memcpy(x, *vector, dims * sizeof(float));
+	loops->scale_double(x, ldexp(1, -exponent), dims);
+	*vector = x;
+	return (float) ldexp(1 / length, exponent);
+}
+
 void
 residual_rotated(const Coder *coder, const float *vector, float *x, Residual *residual)
 {
 	const CodeLoops *loops = code_loops();
 	size_t dims = (size_t) coder->spec.dims;
+	const float *from = vector;
+	float times = residual_times(coder, &from, x);
 	LoopSums sums;
 	int exponent = 0;
 
-	loops->residual(x, vector, coder->centroid, 1.0f, dims, &sums);
+	loops->residual(x, from, times, coder->centroid, 1.0f, dims, &sums);
 	if (sums.max > 0 && !(sums.max > RESIDUAL_SMALL && sums.max < RESIDUAL_LARGE))
 	{
 		exponent = ilogbf(sums.max);
 		exponent = exponent < -126 ? -126 : exponent;
 		exponent = exponent > 126 ? 126 : exponent;
-		loops->residual(x, vector, coder->centroid, ldexpf(1.0f, -exponent), dims, &sums);
+		from = vector;
+		times = residual_times(coder, &from, x);
+		loops->residual(x, from, times, coder->centroid, ldexpf(1.0f, -exponent), dims, &sums);
 	}
 	memset(x + dims, 0, (coder->padded - dims) * sizeof(float));
 
 	residual->unit = ldexp(1.0, exponent);
+	/* brings it nearer to everything, in its direction, and leaves float32 room for all that estimates add */
+	if (sqrt((double) sums.square) * residual->unit > RESIDUAL_LONGEST)
+		residual->unit = RESIDUAL_LONGEST / sqrt((double) sums.square);
 	residual->square = sums.square;
 	residual->dot = sums.dot * residual->unit;
 	if (!isfinite(sums.dot))
 	{
-		size_t i;
-
 		residual->dot = 0;
-		for (i = 0; i < dims; i++)
+		for (size_t i = 0; i < dims; i++)
 			residual->dot += (double) x[i] * coder->centroid[i] * residual->unit;
 	}
 	residual->max = rotation_apply(coder->signs, x, coder->padded);
@@ -210,4 +248,5 @@ const CodeFamily code_rotated = {
 	.query_size = rotated_query_size,
 	.query = rotated_query,
 	.query_code = rotated_query_code,
+	.relative = rotated_relative,
 };

@@ -32,19 +32,20 @@ _Static_assert(sizeof(RotatedFactors) == 16, "factors are 16 bytes on disk");
 /* A rotated residual; lengths in the vector's own unit are `unit` times those of the array. */
 typedef struct Residual
 {
-	double unit;  /* a power of two, 1 but for extreme vectors */
+	double unit;  /* 1 but for extreme vectors */
 	float max;    /* greatest absolute value in the array */
 	float square; /* sum of squares of the array */
 	double dot;   /* <v - c, c> in the vector's unit */
 } Residual;
 
-/* x = P(v - c), coder->padded floats. */
+/* x = P(v - c), coder->padded floats; for the cosine v is taken at length 1. */
 extern void residual_rotated(const Coder *coder, const float *vector, float *x, Residual *residual);
 
 /* estimate.c: the queries of the family. */
 extern size_t rotated_query_size(const Coder *coder);
 extern void rotated_query(const Coder *coder, CodeQuery *query, const float *vector, void *scratch);
 extern void rotated_query_code(const Coder *coder, CodeQuery *query, const void *code, void *scratch);
+extern double rotated_relative(CodeQuery *query);
 
 /*
  * What a level stands for: u - center.  8 bits give up one level of 256 so that the grid holds zero and is symmetric:

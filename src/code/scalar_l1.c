@@ -180,7 +180,7 @@ scalar_decode(const Coder *coder, const void *code, float *vector, void *scratch
  * chance has it, and only the dimensions closer than their errors add for certain: about absolute / estimate of them,
  * twice that where values crowd.
  */
-static float
+static double
 scalar_bound(const CodeQuery *query, const ScalarFactors *line, double estimate)
 {
 	double absolute = (double) line->absolute + query->error;
@@ -193,19 +193,28 @@ scalar_bound(const CodeQuery *query, const ScalarFactors *line, double estimate)
 
 		bound = likely < bound ? likely : bound;
 	}
-	return code_clamp(bound + BOUND_ROUNDING * estimate);
+	return bound + BOUND_ROUNDING * estimate;
 }
 
-/* The distance again in double, for vectors so large that float32 overflows on the way. */
-static float
-scalar_large(const float *q, const ScalarFactors *line, const uint8_t *u, size_t n)
+/*
+ * The distance again in double, less the query's constant, which is 0 or its distance from zero: for vectors so large that
+ * it is compressed, that float32 overflows on the way, or that float32 loses what it differs by from the constant.
+ */
+static double
+scalar_large(const CodeQuery *query, const ScalarFactors *line, const uint8_t *u)
 {
+	size_t dims = (size_t) query->coder->spec.dims;
+	const float *q = query->data;
 	double sum = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		sum += fabs((double) line->lo + (double) line->step * u[i] - q[i]);
-	return code_clamp(sum);
+	for (i = 0; i < dims; i++)
+	{
+		double x = (double) line->lo + (double) line->step * u[i];
+
+		sum += query->constant > 0 ? code_l1_difference(x, q[i]) : fabs(x - q[i]);
+	}
+	return sum;
 }
 
 static void
@@ -221,16 +230,25 @@ scalar_distances(const CodeQuery *query, const void *const *codes, int n, float 
 	{
 		const uint8_t *u = scalar_levels(coder, codes[i], unpacked);
 		ScalarFactors line;
-		float d;
+		double sum;
+		double d;
 
 		memcpy(&line, codes[i], sizeof(line));
-		d = distance->l1_u8(u, q, line.lo, line.step, dims);
-		if (!(d < FLT_MAX))
-			d = scalar_large(q, &line, u, dims);
-		dist[i] = d;
+		sum = distance->l1_u8(u, q, line.lo, line.step, dims);
+		d = sum - query->constant;
+		if (!(sum < CODE_LARGE) || fabs(d) < CODE_DIFFERENCE_SHARE * query->constant)
+			d = scalar_large(query, &line, u);
+		dist[i] = code_compressed(d);
 		if (bound != NULL)
-			bound[i] = scalar_bound(query, &line, d);
+			bound[i] = code_compressed_bound(d, scalar_bound(query, &line, d + query->constant));
 	}
+}
+
+/* The distance from zero: what all distances are about from far away. */
+static double
+scalar_relative(CodeQuery *query)
+{
+	return code_l1_length(query->data, (size_t) query->coder->spec.dims);
 }
 
 static void
@@ -261,4 +279,5 @@ const CodeFamily code_scalar = {
 	.query_size = scalar_query_size,
 	.query = scalar_query,
 	.query_code = scalar_query_code,
+	.relative = scalar_relative,
 };

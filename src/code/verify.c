@@ -54,14 +54,19 @@ enum
 /* The same for a vector that is itself off by 2^-11, a half's last digit. */
 #define ROUGH_ROUNDING 1e-3
 
+/* From `times` a to b. */
 static double
-distance_of(const float *a, const float *b, size_t n)
+distance_of(const float *a, double times, const float *b, size_t n)
 {
 	double sum = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	{
+		double d = times * a[i] - b[i];
+
+		sum += d * d;
+	}
 	return sqrt(sum);
 }
 
@@ -145,12 +150,29 @@ factors_agree(const Coder *coder, const void *code, const void *expected, const 
 				tolerance->estimate * b[ROTATED_ERROR] + (step + rounding) / sqrt((double) coder->padded));
 }
 
+/* Does a copy for the cosine have the inverse length that it should?  Decoding does not use that. */
+static bool
+inverse_agrees(const Coder *coder, const void *code, const void *expected)
+{
+	size_t at = coder->spec.bits == CODE_BITS_HALF ? sizeof(float) : 0;
+	float a;
+	float b;
+
+	if (coder->spec.metric != CODE_COSINE)
+		return true;
+	memcpy(&a, (const char *) code + at, sizeof(a));
+	memcpy(&b, (const char *) expected + at, sizeof(b));
+	return near(a, b, ROUNDING * b);
+}
+
 bool
 code_is_of(const Coder *coder, const CodeComparison *comparison, const void *code, void *scratch)
 {
 	size_t dims = (size_t) coder->spec.dims;
 	const float *vector = comparison->vector;
 	Tolerance tolerance = {ROUNDING, 0, ERROR_SHARE, ESTIMATE_SHARE};
+	double length = length_of(vector, dims);
+	double times = 1;
 	double error;
 
 	if (memcmp(code, comparison->expected, coder->size) == 0)
@@ -159,17 +181,28 @@ code_is_of(const Coder *coder, const CodeComparison *comparison, const void *cod
 		return false;
 	if (comparison->rough)
 		tolerance = (Tolerance){ROUGH_ROUNDING, 0, ROUGH_ERROR_SHARE, ROUGH_ESTIMATE_SHARE};
-	tolerance.rounding *= length_of(vector, dims) + sqrt(coder->centroid_square);
-	if (coder->family != &code_copy)
+	if (coder->family != &code_copy && coder->spec.metric == CODE_COSINE && length > 0)
+	{
+		/* the code is that of the vector at length 1 */
+		times = 1 / length;
+		length = 1;
+	}
+	tolerance.rounding *= length + sqrt(coder->centroid_square);
+	if (coder->family == &code_copy)
+	{
+		if (!inverse_agrees(coder, code, comparison->expected))
+			return false;
+	}
+	else
 	{
 		tolerance.step = grid_step(coder, comparison->expected);
 		if (!factors_agree(coder, code, comparison->expected, &tolerance))
 			return false;
 	}
 	coder_decode(coder, comparison->expected, comparison->decoded, scratch);
-	error = distance_of(vector, comparison->decoded, dims);
+	error = distance_of(vector, times, comparison->decoded, dims);
 	coder_decode(coder, code, comparison->decoded, scratch);
 	/* squares, since that is how a step in one dimension adds to the error */
-	return distance_of(vector, comparison->decoded, dims) <=
+	return distance_of(vector, times, comparison->decoded, dims) <=
 		   sqrt(error * error * (1 + tolerance.error) + tolerance.step * tolerance.step) + tolerance.rounding;
 }

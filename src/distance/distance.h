@@ -6,7 +6,9 @@
  * at full speed on new CPUs and still runs on the oldest.
  *
  * Callers may rely on: any n from 0 up, any alignment, no read outside [a, a + n), results of different instruction
- * sets equal up to the rounding of float32 addition in another order (integer kernels: exactly equal).
+ * sets equal up to the rounding of float32 addition in another order (integer kernels: exactly equal).  Within one
+ * instruction set a sum over floats, over floats and scaled halves, and over halves is the same, bit for bit, where these
+ * stand for the same numbers; so is a sum with a and b exchanged.
  *
  * Plain C: nothing here knows PostgreSQL.
  */
@@ -46,6 +48,7 @@ typedef struct DistanceKernels
 	float (*l2_f16)(const float *a, const half *h, float scale, size_t n);
 	float (*ip_f16)(const float *a, const half *h, float scale, size_t n);
 	float (*l1_f16)(const float *a, const half *h, float scale, size_t n);
+	void (*cosine_f16)(const float *a, const half *h, float scale, size_t n, float parts[3]);
 
 	/* halves against halves; sums are of floats */
 	float (*l2_halves)(const half *a, const half *b, size_t n);

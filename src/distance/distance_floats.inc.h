@@ -144,6 +144,14 @@ cosine_f32(const float *a, const float *b, size_t n, float parts[3])
 }
 
 static void
+cosine_f16(const float *a, const half *h, float scale, size_t n, float parts[3])
+{
+	Lanes factor = lanes_of(scale);
+
+	COSINE_LANES(FLOATS_A, FLOATS_A_FIRST, SCALED_H, SCALED_H_FIRST);
+}
+
+static void
 cosine_halves(const half *a, const half *b, size_t n, float parts[3])
 {
 	COSINE_LANES(HALVES_A, HALVES_A_FIRST, HALVES_B, HALVES_B_FIRST);

@@ -31,6 +31,7 @@
 		.l2_f16 = l2_f16,                              \
 		.ip_f16 = ip_f16,                              \
 		.l1_f16 = l1_f16,                              \
+		.cosine_f16 = cosine_f16,                      \
 		.l2_halves = l2_halves,                        \
 		.ip_halves = ip_halves,                        \
 		.l1_halves = l1_halves,                        \

@@ -108,6 +108,22 @@ l1_f16(const float *a, const half *h, float scale, size_t n)
 }
 
 static float
+square_f16(const half *h, float scale, size_t n)
+{
+#define TERM(i) square(scale * half_at(h, i))
+	SUM_FLOATS(TERM);
+#undef TERM
+}
+
+static void
+cosine_f16(const float *a, const half *h, float scale, size_t n, float parts[3])
+{
+	parts[0] = ip_f16(a, h, scale, n);
+	parts[1] = ip_f32(a, a, n);
+	parts[2] = square_f16(h, scale, n);
+}
+
+static float
 l2_halves(const half *a, const half *b, size_t n)
 {
 #define TERM(i) square(half_at(a, i) - half_at(b, i))

@@ -39,7 +39,7 @@ typedef uint32 NodeId;
 /* A node that a search has measured. */
 typedef struct Candidate
 {
-	float dist;  /* estimated distance to the query */
+	float dist;  /* estimated distance to the query, less what the query leaves out (code_query_constant()) */
 	float bound; /* the true distance is hardly ever below dist - bound; 0 from a search */
 	NodeId node;
 	uint16 generation; /* of the slot when it was measured: another one later means it was reused */
@@ -115,7 +115,10 @@ struct GraphStore
 	uint8 *(*selected)(GraphStore *store, NodeId node, int layer);
 };
 
-/* How a pool is bounded by distance: by that of its rank-th nearest, times `reach`.  Distances count from `base`. */
+/*
+ * How a pool is bounded by distance: by that of its rank-th nearest, times `reach`.  Distances count from `base`, as far as
+ * two equal vectors are.
+ */
 typedef struct GraphBound
 {
 	int rank; /* 0: it is not */
@@ -231,7 +234,8 @@ typedef struct GraphSelect
 	CodeQuery *query; /* of select_coder */
 	void *query_memory;
 	void *scratch;
-	int size; /* candidates there is room for */
+	int size;        /* candidates there is room for */
+	double constant; /* what the distances of the candidates lack */
 	Candidate *candidates;
 	Candidate *sorted;
 	NodeId *nodes;
@@ -247,15 +251,16 @@ typedef struct GraphSelect
 extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
 
 /*
- * Selects at most `limit` neighbours from candidates sorted by their distance to the base (Algorithm 4 of the paper, no
- * back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
+ * Selects the neighbours of a new node, at most m, from candidates sorted by their distance to the
+ * base (Algorithm 4 of the paper, no back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
  * alpha: alpha * d(candidate, chosen) <= d(candidate, base).  Ties reject, or equal elements would only know each other.
- * With store->fill what was rejected fills the list up, nearest first.
+ * With store->fill what was rejected fills the list up, nearest first.  `constant` is what the distances of the
+ * candidates lack.
  *
  * `query` is the base as a query of select_coder: the candidates are measured by it and sorted anew, in place.  NULL where
  * they have been.
  */
-extern int graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, int limit, const CodeQuery *query,
+extern int graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, double constant, const CodeQuery *query,
 						NodeId *chosen);
 
 /* A node whose neighbours are selected anew, and what from. */

@@ -67,7 +67,9 @@ insert_select(GraphInsert *insert, int layer)
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
 	NodeId *links = insert->links[layer];
-	int n = graph_select(insert->select, layer, search->pool, search->npool, store->m, insert->select_query, links);
+	const CodeQuery *query = insert->select_query;
+	double constant = code_query_constant(query != NULL ? query : search->query);
+	int n = graph_select(insert->select, layer, search->pool, search->npool, constant, query, links);
 
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
 	Assert(insert->nlinks[layer] <= n && n <= store->m);

@@ -39,10 +39,12 @@ graph_probe(GraphProbe *probe, NodeId node, int layer)
 	if (store->select_coder == store->coder)
 	{
 		probe->query = coder_query_code(store->coder, probe->query_memory, code, probe->scratch);
+		code_query_relative(probe->query);
 		return true;
 	}
 	coder_decode(store->select_coder, code, probe->vector, probe->scratch);
 	probe->select_query = coder_query(store->select_coder, probe->select_memory, probe->vector, probe->scratch);
 	probe->query = coder_query(store->coder, probe->query_memory, probe->vector, probe->scratch);
+	code_query_relative(probe->query);
 	return true;
 }

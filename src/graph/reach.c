@@ -113,11 +113,14 @@ take_sample(ReachMeasure *measure)
 	ReachSample *sample = &measure->samples[measure->nsamples];
 	NodeId node = random_element(measure->store);
 	CodeQuery *query = node == NODE_NONE ? NULL : element_query(measure, node, &sample->norm);
+	double constant;
 	int nentries;
 	int top;
 
 	if (query == NULL)
 		return;
+	code_query_relative(query);
+	constant = code_query_constant(query);
 	nentries = graph_search_descend(search, query, 0, SAMPLE_SIZE + 1, &top);
 	if (nentries == 0)
 		return;
@@ -125,7 +128,7 @@ take_sample(ReachMeasure *measure)
 	sample->n = 0;
 	for (int i = 0; i < search->npool && sample->n < SAMPLE_SIZE; i++)
 		if (search->pool[i].node != node && !(search->pool[i].flags & CANDIDATE_DEAD))
-			sample->dist[sample->n++] = search->pool[i].dist;
+			sample->dist[sample->n++] = search->pool[i].dist + constant;
 	/* fewer than that are the whole graph */
 	if (sample->n >= WIDEST_EF)
 		measure->nsamples++;

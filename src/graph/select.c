@@ -102,10 +102,11 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 	for (int i = 0; i < n && nchosen < limit; i++)
 	{
 		bool before = (candidates[i].flags & CANDIDATE_SELECTED) != 0;
+		float dist = code_compressed(candidates[i].dist + select->constant);
 
 		if (codes[i] == NULL)
 			continue;
-		if (!passes(select, candidates[i].dist, codes[i], before ? select->fresh_codes : select->chosen_codes,
+		if (!passes(select, dist, codes[i], before ? select->fresh_codes : select->chosen_codes,
 					before ? nfresh : nchosen))
 		{
 			select->rejected[nrejected++] = candidates[i].node;
@@ -151,19 +152,19 @@ select_measure(GraphSelect *select, const CodeQuery *query, Candidate *candidate
 }
 
 int
-graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, int limit, const CodeQuery *query,
+graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, double constant, const CodeQuery *query,
 			 NodeId *chosen)
 {
 	GraphStore *store = select->store;
 
 	Assert(n <= select->size && n <= UINT16_MAX);
-	Assert(limit <= GRAPH_CAPACITY(store->m, layer));
 	for (int i = 0; i < n; i++)
 		select->nodes[i] = candidates[i].node;
 	store->codes(store, layer, select->nodes, n, select->codes);
 	if (query != NULL)
 		n = select_measure(select, query, candidates, n);
-	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
+	select->constant = constant;
+	return select_from(select, candidates, select->codes, n, 0, store->m, chosen);
 }
 
 #define ST_SORT candidates_sort
@@ -244,5 +245,6 @@ graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *cho
 			select->sorted[nsorted++] = *candidate;
 		}
 	}
+	select->constant = 0;
 	return select_from(select, select->sorted, select->sorted_codes, nsorted, nchosen, around->limit, chosen);
 }

@@ -255,11 +255,11 @@ extern void vector_place(const PageLayout *layout, BlockNumber run_block, uint32
 extern void vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data, bool wal);
 extern void vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data);
 /*
- * Measures n vectors of the stream against a query of the vector coder: dist[i].  Reads in the order given; `scratch` is
+ * Measures n vectors of the stream against a query of the vector coder by code_measure(): dist[i].  Reads in the order given; `scratch` is
  * layout.vector_size bytes for vectors that run over the end of a page.
  */
 extern void vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
-							 const uint32 *offsets, int n, float *dist, void *scratch);
+							 const uint32 *offsets, int n, double *dist, void *scratch);
 
 /* visit.c */
 
@@ -340,7 +340,7 @@ typedef struct ElementRef
 	NodeId duplicates;        /* first list, or none */
 	BlockNumber vector_block;
 	uint32 vector_offset;
-	float dist; /* measured again, if asked for */
+	double dist; /* measured anew, if asked for */
 	bool valid; /* false: the slot was reused, or its element removed */
 } ElementRef;
 

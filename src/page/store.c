@@ -505,7 +505,7 @@ page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate 
 		if (slot->state == SLOT_SHELL)
 			ItemPointerSetInvalid(&ref->heap_tid);
 		ref->duplicates = *(volatile NodeId *) &slot->next;
-		ref->dist = query == NULL ? candidates[i].dist : code_distance(query, slot_code(layout, slot), NULL);
+		ref->dist = query == NULL ? candidates[i].dist : code_measure(query, slot_code(layout, slot));
 		element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, candidates[i].node), &ref->vector_block,
 							 &ref->vector_offset);
 		reader_unpin(reader, buffer);

@@ -121,7 +121,7 @@ vector_prefetch(PageReader *reader, BlockNumber block, uint32 offset)
 
 void
 vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks, const uint32 *offsets, int n,
-				 float *dist, void *scratch)
+				 double *dist, void *scratch)
 {
 	uint32 size = reader->state->layout.vector_size;
 	int nfetched = 0;
@@ -136,13 +136,13 @@ vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *
 		{
 			Buffer buffer = reader_pin(reader, blocks[i], PAGE_VECTOR);
 
-			dist[i] = code_distance(query, (char *) BufferGetPage(buffer) + PAGE_STREAM_START + offsets[i], NULL);
+			dist[i] = code_measure(query, (char *) BufferGetPage(buffer) + PAGE_STREAM_START + offsets[i]);
 			reader_unpin(reader, buffer);
 		}
 		else
 		{
 			vector_read(reader, blocks[i], offsets[i], scratch);
-			dist[i] = code_distance(query, scratch, NULL);
+			dist[i] = code_measure(query, scratch);
 		}
 	}
 }

@@ -9,6 +9,7 @@
 #include "../compat.h"
 #include "../distance/distance.h"
 #include "operand.h"
+#include "value.h"
 
 /* A bit string as it lies, see operand.h. */
 typedef struct BitOperand
@@ -20,9 +21,13 @@ typedef struct BitOperand
 static inline BitOperand
 bit_operand(FunctionCallInfo fcinfo, int n)
 {
-	const char *data = operand_data(fcinfo, n);
+	const struct varlena *value = operand(fcinfo, n);
+	const char *data = VARDATA_ANY(value);
+	Size size = VARSIZE_ANY_EXHDR(value);
 	BitOperand result;
 
+	if (unlikely(!stored_bit_is_good(data, size)))
+		value_damaged("bit", size);
 	memcpy(&result.length, data + offsetof(VarBit, bit_len) - VARHDRSZ, sizeof(result.length));
 	result.bytes = (const uint8 *) data + offsetof(VarBit, bit_dat) - VARHDRSZ;
 	return result;

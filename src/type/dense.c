@@ -13,6 +13,7 @@
 #include "common/shortest_dec.h"
 #include "utils/fmgrprotos.h"
 
+#include "value.h"
 #include "vector_parse.h"
 
 /* Bytes of a text that a message shows. */
@@ -24,6 +25,22 @@ dense_excerpt(const char *text, Size length)
 	if (length <= EXCERPT_MOST)
 		return pnstrdup(text, length);
 	return psprintf("%.*s...", pg_mbcliplen(text, (int) length, EXCERPT_MOST), text);
+}
+
+void
+value_damaged(const char *type, Size size)
+{
+	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored value of type %s is damaged", type),
+			errdetail("Its %zu bytes are not what its number of elements takes.", size),
+			errhint("Find the row with a query on few rows at a time, and delete or replace it."));
+}
+
+void
+value_not_finite(const char *type)
+{
+	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored value of type %s is damaged", type),
+			errdetail("An element is not a finite number."),
+			errhint("Find the row with a query on few rows at a time, and delete or replace it."));
 }
 
 void
@@ -76,8 +93,7 @@ dense_text_out_of_range(const DenseType *type, const char *text, int i)
 		token = strchr(token, ',') + 1;
 	token += strspn(token, " \t\n\v\f\r");
 	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")),
-				   type->name));
+			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")), type->name));
 }
 
 int32
@@ -116,9 +132,8 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			dense_not_finite(type, INFINITY);
 			break;
 		case PARSE_RANGE:
-			ereport(
-				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
+			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
 			break;
 		default:
 			break;
@@ -128,8 +143,7 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			status == PARSE_NO_BRACKET ? errdetail("The text of a %s starts with \"[\".", type->name) : 0,
 			status == PARSE_TRAILING ? errdetail("There is more text after the closing \"]\".") : 0,
 			status == PARSE_NOT_A_NUMBER && strlen(text) > EXCERPT_MOST
-				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1,
-							dense_excerpt(result->where, Min(strlen(result->where), 20)))
+				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1, dense_excerpt(result->where, Min(strlen(result->where), 20)))
 				: 0);
 }
 

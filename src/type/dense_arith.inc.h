@@ -22,11 +22,15 @@ DENSE_EXPORT(DENSE_FN(dims));
 Datum
 DENSE_FN(dims)(PG_FUNCTION_ARGS)
 {
-	/* the header is enough: an out-of-line value of 64 kB need not be read */
-	struct varlena *head = PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, sizeof(int16));
-	int16 dim;
+	/* the head is enough: an out-of-line value of 64 kB need not be read */
+	Size size = toast_raw_datum_size(PG_GETARG_DATUM(0)) - VARHDRSZ;
+	struct varlena *head = PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, STORED_DENSE_HEAD);
+	int dim = 0;
 
-	memcpy(&dim, VARDATA_ANY(head), sizeof(dim));
+	if (VARSIZE_ANY_EXHDR(head) >= STORED_DENSE_HEAD)
+		dim = stored_dense_dim(VARDATA_ANY(head), size, sizeof(DENSE_ELEMENT), DENSE_DESCRIPTOR.max_dim);
+	if (unlikely(dim == 0))
+		value_damaged(DENSE_DESCRIPTOR.name, size);
 	PG_RETURN_INT32(dim);
 }
 

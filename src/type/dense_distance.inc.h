@@ -1,8 +1,8 @@
 /*
  * dense_distance.inc.h: distances and norms of a dense type, as SQL functions over the kernels.
  *
- * A body to be included once per type; the names it needs are listed in vector.c.  Kernels add in float4, and what they
- * return is finished in float8.  Two operands of different dimensions are an error everywhere.
+ * A body to be included once per type; the names it needs are listed in vector.c.  Sums are those of operator.h, which
+ * an index takes as well.  Two operands of different dimensions are an error everywhere.
  */
 
 /* A value as it lies, see operand.h: its elements need not be aligned. */
@@ -15,12 +15,14 @@ typedef struct DenseOperand
 static inline DenseOperand
 DENSE_FN(operand)(FunctionCallInfo fcinfo, int n)
 {
-	const char *data = operand_data(fcinfo, n);
+	const struct varlena *value = operand(fcinfo, n);
+	const char *data = VARDATA_ANY(value);
+	Size size = VARSIZE_ANY_EXHDR(value);
 	DenseOperand result;
-	int16 dim;
 
-	memcpy(&dim, data + offsetof(DENSE_TYPE, dim) - VARHDRSZ, sizeof(dim));
-	result.dim = dim;
+	result.dim = stored_dense_dim(data, size, sizeof(DENSE_ELEMENT), DENSE_DESCRIPTOR.max_dim);
+	if (unlikely(result.dim == 0))
+		value_damaged(DENSE_DESCRIPTOR.name, size);
 	result.x = (const DENSE_ELEMENT *) (data + offsetof(DENSE_TYPE, x) - VARHDRSZ);
 	return result;
 }
@@ -36,7 +38,7 @@ Datum
 DENSE_FN(l2_squared_distance)(PG_FUNCTION_ARGS)
 {
 	DENSE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) DENSE_L2(a.x, b.x, a.dim));
+	PG_RETURN_FLOAT8(operator_l2_square(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
 /* l2_distance(a, b): the Euclidean distance. */
@@ -45,7 +47,7 @@ Datum
 DENSE_FN(l2_distance)(PG_FUNCTION_ARGS)
 {
 	DENSE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sqrt((float8) DENSE_L2(a.x, b.x, a.dim)));
+	PG_RETURN_FLOAT8(sqrt(operator_l2_square(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim)));
 }
 
 /* inner_product(a, b): sum a * b. */
@@ -54,7 +56,7 @@ Datum
 DENSE_FN(inner_product)(PG_FUNCTION_ARGS)
 {
 	DENSE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) DENSE_IP(a.x, b.x, a.dim));
+	PG_RETURN_FLOAT8(operator_ip(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
 /* name_negative_inner_product(a, b): the inner product as a distance, near is small. */
@@ -63,7 +65,7 @@ Datum
 DENSE_FN(negative_inner_product)(PG_FUNCTION_ARGS)
 {
 	DENSE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8(-(float8) DENSE_IP(a.x, b.x, a.dim));
+	PG_RETURN_FLOAT8(-operator_ip(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
 /* cosine_distance(a, b): 1 - cosine, from 0 to 2; NaN when an operand is zero. */
@@ -71,19 +73,8 @@ DENSE_EXPORT(DENSE_FN(cosine_distance));
 Datum
 DENSE_FN(cosine_distance)(PG_FUNCTION_ARGS)
 {
-	float parts[3];
-	float8 cosine;
-
 	DENSE_OPERANDS(a, b);
-	DENSE_COSINE(a.x, b.x, a.dim, parts);
-
-	cosine = (float8) parts[0] / sqrt((float8) parts[1] * (float8) parts[2]);
-	/* rounding may leave the range of a cosine; a NaN passes both comparisons and stays */
-	if (cosine > 1)
-		cosine = 1;
-	else if (cosine < -1)
-		cosine = -1;
-	PG_RETURN_FLOAT8(1 - cosine);
+	PG_RETURN_FLOAT8(operator_cosine(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
 /* name_spherical_distance(a, b): the angle between two vectors of length 1, in units of pi, from 0 to 1. */
@@ -94,7 +85,7 @@ DENSE_FN(spherical_distance)(PG_FUNCTION_ARGS)
 	float8 cosine;
 
 	DENSE_OPERANDS(a, b);
-	cosine = (float8) DENSE_IP(a.x, b.x, a.dim);
+	cosine = operator_ip(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim);
 
 	/* acos is NaN outside of [-1, 1] */
 	if (cosine > 1)
@@ -110,7 +101,7 @@ Datum
 DENSE_FN(l1_distance)(PG_FUNCTION_ARGS)
 {
 	DENSE_OPERANDS(a, b);
-	PG_RETURN_FLOAT8((float8) DENSE_L1(a.x, b.x, a.dim));
+	PG_RETURN_FLOAT8(operator_l1(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
 /* The Euclidean norm, added up in float8 so that no square of a finite element overflows. */

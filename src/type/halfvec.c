@@ -15,6 +15,7 @@
 #include "utils/varbit.h"
 
 #include "../distance/distance.h"
+#include "../distance/operator.h"
 #include "../distance/half.h"
 #include "dense.h"
 #include "operand.h"
@@ -36,10 +37,7 @@ StaticAssertDecl(HALFVEC_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_
 #define DENSE_GETARG(i) PG_GETARG_HALFVEC_P(i)
 #define DENSE_READ(input, x, n) binary_read_halves(input, x, n)
 #define DENSE_WRITE(out, x, n) binary_write_halves(out, x, n)
-#define DENSE_L2(a, b, n) distance->l2_halves(a, b, n)
-#define DENSE_IP(a, b, n) distance->ip_halves(a, b, n)
-#define DENSE_L1(a, b, n) distance->l1_halves(a, b, n)
-#define DENSE_COSINE(a, b, n, parts) distance->cosine_halves(a, b, n, parts)
+#define DENSE_OPERAND(x) elements_halves(x)
 
 #define DENSE_EXPORT(function) PG_FUNCTION_INFO_V1(function)
 

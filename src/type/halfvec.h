@@ -12,6 +12,7 @@
 #include "fmgr.h"
 
 #include "../compat.h"
+#include "value.h"
 
 #define HALFVEC_MAX_DIM 16000
 
@@ -28,8 +29,13 @@ StaticAssertDecl(offsetof(HalfVector, x) == 8, "the layout of a halfvec is fixed
 /* Bytes of a halfvec of `dim` elements, header included. */
 #define HALFVEC_SIZE(dim) (offsetof(HalfVector, x) + sizeof(uint16) * (Size) (dim))
 
-/* Detoasts; a copy is made of compressed, out-of-line and short-header values only. */
-#define DatumGetHalfVector(datum) ((HalfVector *) PG_DETOAST_DATUM(datum))
+/* Detoasts: see value.h. */
+static inline HalfVector *
+DatumGetHalfVector(Datum datum)
+{
+	return (HalfVector *) value_dense(datum, "halfvec", sizeof(uint16), HALFVEC_MAX_DIM);
+}
+
 #define PG_GETARG_HALFVEC_P(n) DatumGetHalfVector(PG_GETARG_DATUM(n))
 
 /* A new halfvec of `dim` elements, which the caller has checked; elements are not set. */

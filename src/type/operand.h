@@ -30,11 +30,4 @@ operand(FunctionCallInfo fcinfo, int n)
 	return value;
 }
 
-/* What is behind the header. */
-static inline const char *
-operand_data(FunctionCallInfo fcinfo, int n)
-{
-	return VARDATA_ANY(operand(fcinfo, n));
-}
-
 #endif /* HNSWC_OPERAND_H */

@@ -1,7 +1,7 @@
 /*
  * sparsevec.c: distances, norms and order of the type "sparsevec".
  *
- * Two vectors are merged by their indices, without branches; sums are in double.
+ * Sums are those of distance/sparse.h, which an index takes as well.
  */
 #include "sparsevec.h"
 
@@ -14,95 +14,6 @@
 #include "operand.h"
 
 static const DenseType sparsevec_type = {.name = "sparsevec", .max_dim = SPARSEVEC_MAX_DIM};
-
-/* `value`, or zero where it is not `wanted`: without a branch, which nobody could foresee. */
-static inline float
-value_if(float value, bool wanted)
-{
-	uint32 bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	bits &= -(uint32) wanted;
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-/* The sum over all dimensions where one has an element of term(x, y), the values there. */
-#define SUM_MERGED(a, b, term)                                                        \
-	const float *x = SPARSEVEC_VALUES(a);                                             \
-	const float *y = SPARSEVEC_VALUES(b);                                             \
-	double sum = 0;                                                                   \
-	int i = 0;                                                                        \
-	int j = 0;                                                                        \
-                                                                                      \
-	while (i < (a)->nnz && j < (b)->nnz)                                              \
-	{                                                                                 \
-		bool first = (a)->indices[i] <= (b)->indices[j];                              \
-		bool second = (a)->indices[i] >= (b)->indices[j];                             \
-                                                                                      \
-		sum += term((double) value_if(x[i], first), (double) value_if(y[j], second)); \
-		i += first;                                                                   \
-		j += second;                                                                  \
-	}                                                                                 \
-	while (i < (a)->nnz)                                                              \
-		sum += term((double) x[i++], 0.0);                                            \
-	while (j < (b)->nnz)                                                              \
-		sum += term(0.0, (double) y[j++]);                                            \
-	return sum
-
-static inline double
-squared_difference(double x, double y)
-{
-	return (x - y) * (x - y);
-}
-
-static inline double
-absolute_difference(double x, double y)
-{
-	return fabs(x - y);
-}
-
-double
-sparsevec_l2_square(const SparseVector *a, const SparseVector *b)
-{
-	SUM_MERGED(a, b, squared_difference);
-}
-
-double
-sparsevec_l1(const SparseVector *a, const SparseVector *b)
-{
-	SUM_MERGED(a, b, absolute_difference);
-}
-
-double
-sparsevec_product(const SparseVector *a, const SparseVector *b)
-{
-	const float *x = SPARSEVEC_VALUES(a);
-	const float *y = SPARSEVEC_VALUES(b);
-	double sum = 0;
-
-	for (int i = 0, j = 0; i < a->nnz && j < b->nnz;)
-	{
-		bool first = a->indices[i] <= b->indices[j];
-		bool second = a->indices[i] >= b->indices[j];
-
-		sum += (double) value_if(x[i], first && second) * y[j];
-		i += first;
-		j += second;
-	}
-	return sum;
-}
-
-double
-sparsevec_square(const SparseVector *v)
-{
-	const float *x = SPARSEVEC_VALUES(v);
-	double sum = 0;
-
-	for (int i = 0; i < v->nnz; i++)
-		sum += (double) x[i] * x[i];
-	return sum;
-}
 
 /* Only a value of a dozen elements has a header of one byte: that one is copied, to be aligned. */
 #define OPERAND(n) DatumGetSparseVector(PointerGetDatum(operand(fcinfo, n)))
@@ -117,7 +28,7 @@ Datum
 sparsevec_l2_squared_distance(PG_FUNCTION_ARGS)
 {
 	OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sparsevec_l2_square(a, b));
+	PG_RETURN_FLOAT8(sparse_l2_square(sparsevec_view(a), sparsevec_view(b)));
 }
 
 /* l2_distance(a, b): the Euclidean distance. */
@@ -126,7 +37,7 @@ Datum
 sparsevec_l2_distance(PG_FUNCTION_ARGS)
 {
 	OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sqrt(sparsevec_l2_square(a, b)));
+	PG_RETURN_FLOAT8(sqrt(sparse_l2_square(sparsevec_view(a), sparsevec_view(b))));
 }
 
 /* inner_product(a, b): sum a * b. */
@@ -135,7 +46,7 @@ Datum
 sparsevec_inner_product(PG_FUNCTION_ARGS)
 {
 	OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sparsevec_product(a, b));
+	PG_RETURN_FLOAT8(sparse_ip(sparsevec_view(a), sparsevec_view(b)));
 }
 
 /* sparsevec_negative_inner_product(a, b): the inner product as a distance. */
@@ -144,7 +55,7 @@ Datum
 sparsevec_negative_inner_product(PG_FUNCTION_ARGS)
 {
 	OPERANDS(a, b);
-	PG_RETURN_FLOAT8(-sparsevec_product(a, b));
+	PG_RETURN_FLOAT8(-sparse_ip(sparsevec_view(a), sparsevec_view(b)));
 }
 
 /* cosine_distance(a, b): 1 - cosine, from 0 to 2; NaN when an operand is zero. */
@@ -152,16 +63,8 @@ PG_FUNCTION_INFO_V1(sparsevec_cosine_distance);
 Datum
 sparsevec_cosine_distance(PG_FUNCTION_ARGS)
 {
-	double cosine;
-
 	OPERANDS(a, b);
-	cosine = sparsevec_product(a, b) / sqrt(sparsevec_square(a) * sparsevec_square(b));
-	/* rounding may leave the range of a cosine; a NaN passes both comparisons and stays */
-	if (cosine > 1)
-		cosine = 1;
-	else if (cosine < -1)
-		cosine = -1;
-	PG_RETURN_FLOAT8(1 - cosine);
+	PG_RETURN_FLOAT8(sparse_cosine(sparsevec_view(a), sparsevec_view(b)));
 }
 
 /* l1_distance(a, b): sum |a - b|. */
@@ -170,7 +73,7 @@ Datum
 sparsevec_l1_distance(PG_FUNCTION_ARGS)
 {
 	OPERANDS(a, b);
-	PG_RETURN_FLOAT8(sparsevec_l1(a, b));
+	PG_RETURN_FLOAT8(sparse_l1(sparsevec_view(a), sparsevec_view(b)));
 }
 
 /* l2_norm(value): the Euclidean norm. */
@@ -178,7 +81,7 @@ PG_FUNCTION_INFO_V1(sparsevec_l2_norm);
 Datum
 sparsevec_l2_norm(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(sqrt(sparsevec_square(PG_GETARG_SPARSEVEC_P(0))));
+	PG_RETURN_FLOAT8(sqrt(sparse_square(sparsevec_view(PG_GETARG_SPARSEVEC_P(0)))));
 }
 
 /* l2_normalize(value): the value scaled to norm 1; zero stays zero.  What becomes too small for a float is left out. */
@@ -187,7 +90,7 @@ Datum
 sparsevec_l2_normalize(PG_FUNCTION_ARGS)
 {
 	SparseVector *v = PG_GETARG_SPARSEVEC_P(0);
-	double norm = sqrt(sparsevec_square(v));
+	double norm = sqrt(sparse_square(sparsevec_view(v)));
 	float *scaled = palloc(sizeof(float) * (Max(v->nnz, 1)));
 	SparseVector *result;
 	int nnz = 0;
@@ -237,8 +140,8 @@ compare(const SparseVector *a, const SparseVector *b)
 static int
 compare_arguments(FunctionCallInfo fcinfo)
 {
-	SparseVector *a = PG_GETARG_SPARSEVEC_P(0);
-	SparseVector *b = PG_GETARG_SPARSEVEC_P(1);
+	SparseVector *a = DatumGetSparseVector(PG_GETARG_DATUM(0));
+	SparseVector *b = DatumGetSparseVector(PG_GETARG_DATUM(1));
 	int result = compare(a, b);
 
 	PG_FREE_IF_COPY(a, 0);

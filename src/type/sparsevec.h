@@ -13,6 +13,8 @@
 #include "fmgr.h"
 
 #include "../compat.h"
+#include "../distance/sparse.h"
+#include "value.h"
 
 #define SPARSEVEC_MAX_DIM 1000000000
 #define SPARSEVEC_MAX_NNZ 16000
@@ -32,8 +34,30 @@ StaticAssertDecl(offsetof(SparseVector, indices) == 16, "the layout of a sparsev
 #define SPARSEVEC_SIZE(nnz) (offsetof(SparseVector, indices) + (sizeof(int32) + sizeof(float)) * (Size) (nnz))
 #define SPARSEVEC_VALUES(v) ((float *) ((v)->indices + (v)->nnz))
 
-#define DatumGetSparseVector(datum) ((SparseVector *) PG_DETOAST_DATUM(datum))
-#define PG_GETARG_SPARSEVEC_P(n) DatumGetSparseVector(PG_GETARG_DATUM(n))
+/* Detoasts, and checks that all indices and values are there. */
+static inline SparseVector *
+DatumGetSparseVector(Datum datum)
+{
+	struct varlena *value = PG_DETOAST_DATUM(datum);
+	Size size = VARSIZE(value) - VARHDRSZ;
+
+	if (unlikely(!stored_sparse_head_is_good(VARDATA(value), size, SPARSEVEC_MAX_DIM, SPARSEVEC_MAX_NNZ)))
+		value_damaged("sparsevec", size);
+	return (SparseVector *) value;
+}
+
+/* The same, and that the indices are in order and within the dimensions: for all that goes by them. */
+static inline SparseVector *
+DatumGetOrderedSparseVector(Datum datum)
+{
+	SparseVector *v = DatumGetSparseVector(datum);
+
+	if (unlikely(!stored_sparse_indices_are_good(&v->dim)))
+		value_damaged("sparsevec", VARSIZE(v) - VARHDRSZ);
+	return v;
+}
+
+#define PG_GETARG_SPARSEVEC_P(n) DatumGetOrderedSparseVector(PG_GETARG_DATUM(n))
 
 /* A new sparsevec; dim and nnz are the caller's to have checked, indices and values are not set. */
 static inline SparseVector *
@@ -47,11 +71,11 @@ sparsevec_new(int dim, int nnz)
 	return result;
 }
 
-/* The sum of products of two vectors of equal dimensions, in double. */
-extern double sparsevec_product(const SparseVector *a, const SparseVector *b);
-extern double sparsevec_l2_square(const SparseVector *a, const SparseVector *b);
-extern double sparsevec_l1(const SparseVector *a, const SparseVector *b);
-/* Its squared length. */
-extern double sparsevec_square(const SparseVector *v);
+/* Its elements as the functions of distance/sparse.h take them. */
+static inline SparseView
+sparsevec_view(const SparseVector *v)
+{
+	return (SparseView){v->nnz, v->indices, SPARSEVEC_VALUES(v)};
+}
 
 #endif /* HNSWC_SPARSEVEC_H */

@@ -46,7 +46,7 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 		case SPARSE_NUMBER:
 			if (result->number == PARSE_RANGE)
 				ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("\"%s\" is out of range for type sparsevec", pnstrdup(result->where, result->length)));
+						errmsg("\"%s\" is out of range for type sparsevec", dense_excerpt(result->where, result->length)));
 			dense_not_finite(&sparsevec_type, result->number == PARSE_NAN ? NAN : INFINITY);
 			break;
 		case SPARSE_INDEX:
@@ -63,7 +63,7 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 			break;
 	}
 	ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			errmsg("invalid input syntax for type sparsevec: \"%s\"", text),
+			errmsg("invalid input syntax for type sparsevec: \"%s\"", dense_excerpt(text, strlen(text))),
 			errdetail("The text of a sparsevec is like \"{1:0.5,3:2}/5\"."));
 }
 

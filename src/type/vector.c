@@ -12,7 +12,7 @@
  *	DENSE_FN(f)			the C name of the function f
  *	DENSE_NEW(dim)		a new value; DENSE_GETARG(i) an argument, detoasted
  *	DENSE_READ, DENSE_WRITE	elements from and to their binary form, of binary_form.h
- *	DENSE_L2, DENSE_IP, DENSE_L1, DENSE_COSINE	the kernels on elements
+ *	DENSE_OPERAND(x)	elements as operator.h takes them
  */
 #include "vector.h"
 
@@ -25,7 +25,7 @@
 #include "utils/float.h"
 #include "utils/varbit.h"
 
-#include "../distance/distance.h"
+#include "../distance/operator.h"
 #include "dense.h"
 #include "operand.h"
 #include "message.h"
@@ -45,10 +45,7 @@ StaticAssertDecl(VECTOR_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_M
 #define DENSE_GETARG(i) PG_GETARG_VECTOR_P(i)
 #define DENSE_READ(input, x, n) binary_read_floats(input, x, n)
 #define DENSE_WRITE(out, x, n) binary_write_floats(out, x, n)
-#define DENSE_L2(a, b, n) distance->l2_f32(a, b, n)
-#define DENSE_IP(a, b, n) distance->ip_f32(a, b, n)
-#define DENSE_L1(a, b, n) distance->l1_f32(a, b, n)
-#define DENSE_COSINE(a, b, n, parts) distance->cosine_f32(a, b, n, parts)
+#define DENSE_OPERAND(x) elements_floats(x)
 
 /* Declares a function to PostgreSQL; the step in between lets DENSE_FN expand before names are pasted. */
 #define DENSE_EXPORT(function) PG_FUNCTION_INFO_V1(function)

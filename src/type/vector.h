@@ -3,7 +3,8 @@
  *
  * A vector is a varlena of float4 elements.  The layout in memory and on disk is part of the type's promise (a table
  * can be moved over in place), so it never changes.  Callers may rely on: 1 to VECTOR_MAX_DIM elements, all finite, and
- * `unused` zero; every way in checks it.
+ * `unused` zero; every way in checks it.  What lies in a table may be damaged: DatumGetVector() refuses what has not
+ * the elements that it says.
  */
 #ifndef HNSWC_VECTOR_H
 #define HNSWC_VECTOR_H
@@ -13,6 +14,7 @@
 #include "fmgr.h"
 
 #include "../compat.h"
+#include "value.h"
 
 #define VECTOR_MAX_DIM 16000
 
@@ -29,8 +31,13 @@ StaticAssertDecl(offsetof(Vector, x) == 8, "the layout of a vector is fixed");
 /* Bytes of a vector of `dim` elements, header included. */
 #define VECTOR_SIZE(dim) (offsetof(Vector, x) + sizeof(float) * (Size) (dim))
 
-/* Detoasts; a copy is made of compressed, out-of-line and short-header values only. */
-#define DatumGetVector(datum) ((Vector *) PG_DETOAST_DATUM(datum))
+/* Detoasts: see value.h. */
+static inline Vector *
+DatumGetVector(Datum datum)
+{
+	return (Vector *) value_dense(datum, "vector", sizeof(float), VECTOR_MAX_DIM);
+}
+
 #define PG_GETARG_VECTOR_P(n) DatumGetVector(PG_GETARG_DATUM(n))
 
 /* A new vector of `dim` elements, which the caller has checked, in the current memory context; elements are not set. */
