@@ -4,6 +4,9 @@
  * Random blocks, as ANALYZE takes them, read through the index build's own scan so that predicates and expressions of the
  * index hold.  They are read in random order, so that a sample that is full early is one of the whole table.  An empty
  * table gives a centroid of zero: its codes are correct, with larger errors.
+ *
+ * A few rows may be anywhere that float32 reaches.  Nothing is learned from what is far from nearly all of the sample:
+ * it would move the centroid away from all others, and have clusters of its own.
  */
 #include "postgres.h"
 
@@ -39,7 +42,8 @@ struct BuildSample
 	const ElementType *type;
 	int dims;
 	float *vectors;
-	uint32 n;
+	uint32 n;         /* read */
+	uint32 nordinary; /* of them those to learn from, which come first; set when all have been read */
 	uint32 size; /* room for so many */
 	uint32 most; /* memory allows so many */
 	double seen; /* rows to be indexed in the blocks read so far */
@@ -161,6 +165,11 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 		sample_extend(sample, heap, index, info, sample->size);
 		sample_extend(sample, heap, index, info, count_clusters(sample, &layout) * CLUSTER_SAMPLE_ROWS);
 	}
+	sample->nordinary = sample->n;
+	if (!code_metric_is_binary(shape->spec.metric))
+		sample->nordinary =
+			code_ordinary(sample->vectors, sample->n, sample->dims, palloc(sample->dims * sizeof(float)));
+	Assert(sample->nordinary <= sample->n && (sample->nordinary > 0) == (sample->n > 0));
 	MemoryContextSwitchTo(old);
 	return sample;
 }
@@ -168,7 +177,7 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 void
 build_train(const BuildSample *sample, const IndexShape *shape, void *params)
 {
-	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample->vectors, sample->n, params);
+	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample->vectors, sample->nordinary, params);
 }
 
 void
@@ -177,7 +186,7 @@ build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan)
 	CodeSpec spec = build_spec(&state->spec);
 	MemoryContext old = MemoryContextSwitchTo(sample->cxt);
 	Clusters *clusters =
-		clusters_train(build_coder(state), &spec, sample->vectors, sample->n, count_clusters(sample, &state->layout));
+		clusters_train(build_coder(state), &spec, sample->vectors, sample->nordinary, count_clusters(sample, &state->layout));
 
 	MemoryContextSwitchTo(old);
 	plan->rows = SURE_ROWS * sample_table_rows(sample);

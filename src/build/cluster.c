@@ -4,12 +4,15 @@
  * Lloyd's iterations, begun as "k-means++" begins them (Arthur and Vassilvitskii, 2007), run on the sample's float32
  * vectors by squared L2, which is right for L2 and cosine and good enough for the rest.  For vectors of 0 and 1 a mean is
  * no vector: there the centroids stay the rows they begin as.
+ *
+ * Sums of squares are float32, so samples of very large or very small numbers are brought to a scale where they fit.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "build/cluster.h"
+#include "code/loops.h"
 #include "common/pg_prng.h"
 #include "distance/distance.h"
 #include "graph/memory.h"
@@ -17,6 +20,9 @@
 
 /* After so many k-means moves little, and pages are filled as well. */
 #define ROUNDS 3
+/* Samples whose greatest number is within these are used as they are. */
+#define SMALL_SAMPLE 0x1p-40f
+#define LARGE_SAMPLE 0x1p40f
 /* A centroid needs some rows of the sample to stand for a part of space. */
 #define MIN_SAMPLE_PER_CLUSTER 4
 
@@ -174,7 +180,7 @@ sort_by_group(const Training *training, uint32 n, uint32 k, float *centroids, ui
 static float
 centroid_bias(const CodeSpec *spec, const float *centroid)
 {
-	if (spec->metric != CODE_IP && spec->metric != CODE_COSINE)
+	if (spec->metric != CODE_IP)
 		return 0.0f;
 	return 0.5f * distance->ip_f32(centroid, centroid, spec->dims);
 }
@@ -213,13 +219,28 @@ one_cluster(void)
 	return clusters;
 }
 
+/* The power of two that the sample's numbers have to be multiplied by. */
+static double
+sample_scale(const float *sample, Size n)
+{
+	float least;
+	float greatest;
+
+	code_loops()->range(sample, n, &least, &greatest);
+	greatest = Max(greatest, -least);
+	if (greatest == 0 || (greatest >= SMALL_SAMPLE && greatest <= LARGE_SAMPLE))
+		return 1.0;
+	return ldexp(1.0, -ilogbf(greatest));
+}
+
 Clusters *
-clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, uint32 n, uint32 nclusters)
+clusters_train(const Coder *coder, const CodeSpec *spec, float *sample, uint32 n, uint32 nclusters)
 {
 	uint32 k = Min(nclusters, n / MIN_SAMPLE_PER_CLUSTER);
 	uint32 ngroups = (uint32) ceil(sqrt(k));
 	uint32 most = k + ngroups; /* each group gets one cluster at least */
 	Training training = {.sample = sample, .dims = spec->dims};
+	double scale;
 	float *centroids;
 	uint32 *rows;
 	uint32 *start;
@@ -227,6 +248,9 @@ clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, ui
 
 	if (k < 2)
 		return one_cluster();
+	scale = sample_scale(sample, (Size) n * training.dims);
+	if (scale != 1.0)
+		code_loops()->scale_double(sample, scale, (Size) n * training.dims);
 	training.rounds = code_metric_is_binary(spec->metric) ? 0 : ROUNDS;
 	training.owners = palloc(n * sizeof(uint32));
 	training.nearest = palloc(n * sizeof(float));
@@ -250,6 +274,8 @@ clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, ui
 		find_centroids(&training, rows + start[g], start[g + 1] - start[g],
 					   centroids + (Size) (ngroups + first[g]) * training.dims, first[g + 1] - first[g]);
 	}
+	if (scale != 1.0)
+		code_loops()->scale_double(centroids, 1.0 / scale, (Size) (ngroups + first[ngroups]) * training.dims);
 	return pack_clusters(coder, spec, centroids, first, ngroups);
 }
 

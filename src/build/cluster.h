@@ -26,11 +26,10 @@ typedef struct Clusters
 } Clusters;
 
 /*
- * About `nclusters` clusters, from a sample of n vectors in random order (fewer if the sample is small).  `coder` makes
- * the codes, `spec` is its own.
+ * About `nclusters` clusters, from a sample of n vectors in random order (fewer if the sample is small), which may be
+ * brought to another scale.  `coder` makes the codes, `spec` is its own.
  */
-extern Clusters *clusters_train(const Coder *coder, const CodeSpec *spec, const float *sample, uint32 n,
-								uint32 nclusters);
+extern Clusters *clusters_train(const Coder *coder, const CodeSpec *spec, float *sample, uint32 n, uint32 nclusters);
 
 /* A process's room for finding clusters. */
 typedef struct ClusterFinder
