@@ -178,6 +178,9 @@ round_bound(HnswScan *so, double rank)
 
 		graph_bound(&so->state->reach, so->ef, (int) rank, norm, &bound);
 		bound.base += code_query_estimate(so->query, 0);
+		/* whole numbers: the next distance is a step away, and with it perhaps all that there is to find */
+		if (code_metric_is_binary(so->state->spec.metric))
+			bound.least = so->ef;
 	}
 	return bound;
 }

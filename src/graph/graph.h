@@ -76,6 +76,7 @@ struct GraphStore
 	int m;
 	double alpha; /* how far selection prunes: see graph_select() */
 	bool fill;    /* and whether it fills up with what it pruned */
+	bool wide;    /* a new node takes all the links that layer 0 has room for, up to GRAPH_MAX_M, not m */
 
 	/* Measures nodes; writes one candidate for each that is on the layer, returns how many. */
 	int (*visit)(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out);
@@ -121,7 +122,8 @@ struct GraphStore
  */
 typedef struct GraphBound
 {
-	int rank; /* 0: it is not */
+	int rank;  /* 0: it is not */
+	int least; /* so many nodes are not bounded, however far they are; may be 0 */
 	float reach;
 	float base;
 } GraphBound;
@@ -251,7 +253,7 @@ typedef struct GraphSelect
 extern GraphSelect *graph_select_create(GraphStore *store, int max_candidates);
 
 /*
- * Selects the neighbours of a new node, at most m, from candidates sorted by their distance to the
+ * Selects the neighbours of a new node, at most m (see GraphStore.wide), from candidates sorted by their distance to the
  * base (Algorithm 4 of the paper, no back-fill): a candidate is rejected if it is closer to a neighbour already chosen than to the base, by the factor
  * alpha: alpha * d(candidate, chosen) <= d(candidate, base).  Ties reject, or equal elements would only know each other.
  * With store->fill what was rejected fills the list up, nearest first.  `constant` is what the distances of the

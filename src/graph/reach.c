@@ -37,6 +37,8 @@
 /* The logarithm of reach is no greater for each octave; distances that grow faster are those of duplicates. */
 #define STEEPEST 2.0f
 #define BISECTIONS 24
+/* Distances that are whole numbers are at the very reach that was measured: rounding may not leave them out. */
+#define SLACK 1e-5f
 /* Vectors are of one length if their norms, taken from codes, differ by no more than this share. */
 #define NORM_SPREAD 0.05f
 
@@ -233,12 +235,12 @@ graph_bound(const GraphReach *reach, int ef, int rank, float norm, GraphBound *b
 	float below = at > 0 ? reach->octaves[at - 1] : 0;
 	float logarithm = below + (octave - at) * (reach->octaves[at] - below);
 
-	bound->rank = 0;
+	bound->rank = bound->least = 0;
 	/* what a page says may be anything */
 	if (octave <= 0 || !(reach->octaves[0] > 0) || !(logarithm >= 0 && logarithm <= STEEPEST * (octave + 1)) ||
 		!(reach->norm >= 0 && norm * reach->norm < INFINITY))
 		return;
 	bound->rank = rank;
-	bound->reach = exp2f(logarithm);
+	bound->reach = (1.0f + SLACK) * exp2f(logarithm);
 	bound->base = -norm * reach->norm;
 }

@@ -104,13 +104,14 @@ candidates_shift(Candidate *candidates, int from, int end, int by)
 
 /* The distance of the rank-th nearest live node of the pool, which has so many. */
 static inline float
-search_rank_dist(const GraphSearch *search)
+search_rank_dist(const GraphSearch *search, int rank)
 {
-	int at = search->bound.rank - 1;
+	int at = rank - 1;
 
+	Assert(rank > 0 && rank <= search->nlive);
 	if (unlikely(search->nlive < search->npool))
 	{
-		int left = search->bound.rank;
+		int left = rank;
 
 		for (at = -1; left > 0;)
 			left -= !(search->pool[++at].flags & CANDIDATE_DEAD);
@@ -125,11 +126,13 @@ search_bound(const GraphSearch *search, float *farthest)
 	const GraphBound *bound = &search->bound;
 	float dist;
 
-	if (bound->rank == 0 || search->nlive < bound->rank)
+	if (bound->rank == 0 || search->nlive < Max(bound->rank, bound->least))
 		return false;
-	dist = search_rank_dist(search);
+	dist = search_rank_dist(search, bound->rank);
 	/* an estimate may be below the base */
 	*farthest = Max(dist, bound->base + bound->reach * (dist - bound->base));
+	if (bound->least > 0)
+		*farthest = Max(*farthest, search_rank_dist(search, bound->least));
 	return true;
 }
 

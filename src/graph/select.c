@@ -1,8 +1,8 @@
 /*
  * select.c: which of its candidates a node takes as neighbours (Algorithm 4 of the paper).
  *
- * Rejected candidates stay rejected, but for inner products: filling the list up with them costs more in the walk than
- * it brings.  Distances between candidates are measured from code to code, by the store's select_coder.
+ * Rejected candidates stay rejected, but for inner products and bit strings: filling the list up with them costs more in
+ * the walk than it brings.  Distances between candidates are measured from code to code, by the store's select_coder.
  */
 #include "postgres.h"
 
@@ -11,14 +11,21 @@
 #include "graph/order.h"
 
 /*
- * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1 and Jaccard.
- * Inner products may be negative, where a factor has no meaning, and do not obey a triangle inequality: a long vector is
- * nearer to everything than its base is and rejects nearly all of it, so there the list is filled up.
+ * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1 and
+ * Jaccard.  Inner products may be negative, where a factor has no meaning, and do not obey a triangle inequality: a long
+ * vector is nearer to everything than its base is and rejects nearly all of it, so there the list is filled up.
+ *
+ * Distances of bit strings take few values, and ties reject.  So lists are short unless they are filled up, and what is
+ * near is not found by way of them.  A new node there takes as many links on layer 0 as it has room for, and Hamming
+ * distances prune as they are.
  */
 void
 graph_select_rules(GraphStore *store, CodeMetric metric)
 {
-	store->fill = metric == CODE_IP;
+	bool binary = code_metric_is_binary(metric);
+
+	store->fill = metric == CODE_IP || binary;
+	store->wide = binary;
 	switch (metric)
 	{
 		case CODE_L2:
@@ -26,8 +33,7 @@ graph_select_rules(GraphStore *store, CodeMetric metric)
 			store->alpha = 1.2;
 			break;
 		case CODE_HAMMING:
-			/* a squared distance, too, of vectors of 0 and 1 */
-			store->alpha = 1.2;
+			store->alpha = 1.0;
 			break;
 		case CODE_JACCARD:
 		case CODE_L1:
@@ -156,6 +162,7 @@ graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, doubl
 			 NodeId *chosen)
 {
 	GraphStore *store = select->store;
+	int limit = store->wide ? Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M) : store->m;
 
 	Assert(n <= select->size && n <= UINT16_MAX);
 	for (int i = 0; i < n; i++)
@@ -164,7 +171,7 @@ graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, doubl
 	if (query != NULL)
 		n = select_measure(select, query, candidates, n);
 	select->constant = constant;
-	return select_from(select, candidates, select->codes, n, 0, store->m, chosen);
+	return select_from(select, candidates, select->codes, n, 0, limit, chosen);
 }
 
 #define ST_SORT candidates_sort
