@@ -44,9 +44,9 @@ struct BuildSample
 	float *vectors;
 	uint32 n;         /* read */
 	uint32 nordinary; /* of them those to learn from, which come first; set when all have been read */
-	uint32 size; /* room for so many */
-	uint32 most; /* memory allows so many */
-	double seen; /* rows to be indexed in the blocks read so far */
+	uint32 size;      /* room for so many */
+	uint32 most;      /* memory allows so many */
+	double seen;      /* rows to be indexed in the blocks read so far */
 	BlockNumber heap_blocks;
 	BlockNumber *blocks; /* chosen, in random order */
 	uint32 nblocks;
@@ -185,8 +185,8 @@ build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan)
 {
 	CodeSpec spec = build_spec(&state->spec);
 	MemoryContext old = MemoryContextSwitchTo(sample->cxt);
-	Clusters *clusters =
-		clusters_train(build_coder(state), &spec, sample->vectors, sample->nordinary, count_clusters(sample, &state->layout));
+	Clusters *clusters = clusters_train(build_coder(state), &spec, sample->vectors, sample->nordinary,
+										count_clusters(sample, &state->layout));
 
 	MemoryContextSwitchTo(old);
 	plan->rows = SURE_ROWS * sample_table_rows(sample);

@@ -211,7 +211,7 @@ scan_queue_pool(HnswScan *so, int missing)
 		so->farthest = search->npool > 0 ? search->pool[search->npool - 1].dist : -INFINITY;
 		return;
 	}
-	/* estimates that are the distances but for rounding; or those of a sketch, of which all are measured before one is returned */
+	/* the distances but for rounding; or estimates of a sketch, of which all are measured before one is returned */
 	if (so->nrunners_up > 0)
 		queue_runners_up(so, INFINITY);
 	for (int i = so->next; i < so->nqueue; i++)

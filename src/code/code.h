@@ -136,8 +136,8 @@ extern void code_query_relative(CodeQuery *query);
 extern double code_query_constant(const CodeQuery *query);
 
 /*
- * Distances from the query to n codes.  dist[i] is the estimate, less the query's constant.  bound[i], where `bound` is not NULL, is what to
- * subtract: the true distance is at least dist[i] - bound[i] with a probability of about 0.999.  Codes that are the vector
+ * Distances from the query to n codes.  dist[i] is the estimate, less the query's constant.  bound[i], where `bound` is
+ * not NULL, is what to subtract: the true distance is at least dist[i] - bound[i] with a probability of about 0.999.  Codes that are the vector
  * have a bound for rounding alone, which is 0 where the estimate is the distance.  Codes have any alignment of 4 bytes.
  * The same code always gets the same dist, however many are asked for at once.
  */

@@ -78,7 +78,7 @@ struct CodeQuery
 	void *data;
 	const Coder *coder;
 	double constant; /* left out of estimates: see code_query_relative() */
-	float scale; /* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
+	float scale;     /* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
 	float offset;
 	float ones_weight;
 	float radius; /* length of the query's residual */

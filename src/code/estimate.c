@@ -11,7 +11,8 @@
  *		|v - q|^2 = r^2 + |y|^2 - 2 p
  *		-<v, q>	  = -<v - c, c> - <q - c, c> - |c|^2 - p
  *
- * which is one addition of the code's and one of the query's term in both cases.  A relative query leaves out |y|^2.  p is unbiased over rotations (theorem
+ * which is one addition of the code's and one of the query's term in both cases.  A relative query leaves out |y|^2.
+ * p is unbiased over rotations (theorem
  * 3.2 of "RaBitQ"); it is cut at +-r |y|, where no true product can lie beyond.
  *
  * A query that is a code itself takes x2 for y and both rescales, which is unbiased as long as the two rounding errors

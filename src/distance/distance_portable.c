@@ -110,7 +110,7 @@ l1_f16(const float *a, const half *h, float scale, size_t n)
 static float
 square_f16(const half *h, float scale, size_t n)
 {
-#define TERM(i) square(scale * half_at(h, i))
+#define TERM(i) square(scale *half_at(h, i))
 	SUM_FLOATS(TERM);
 #undef TERM
 }

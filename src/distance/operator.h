@@ -70,8 +70,8 @@ operator_is_doubtful(float sum, size_t n)
 }
 
 /* A kernel by what its operands are: of two floats, of two halves, or of floats and scaled halves in this order. */
-#define OPERATOR_KERNEL(name, a, b, n)                                       \
-	((b).kind == ELEMENTS_FLOATS   ? distance->name##_f32((a).x, (b).x, n)   \
+#define OPERATOR_KERNEL(name, a, b, n)                                        \
+	((b).kind == ELEMENTS_FLOATS   ? distance->name##_f32((a).x, (b).x, n)    \
 	 : (b).kind == ELEMENTS_HALVES ? distance->name##_halves((a).x, (b).x, n) \
 								   : distance->name##_f16((a).x, (b).x, (b).scale, n))
 
@@ -129,9 +129,8 @@ operator_cosine(Elements a, Elements b, size_t n)
 	else
 		distance->cosine_f16(a.x, b.x, b.scale, n, parts);
 	/* where the squares are not in doubt, what vanished of the product is small beside them */
-	if (__builtin_expect(operator_is_doubtful(parts[1], n) || operator_is_doubtful(parts[2], n) ||
-							 !(fabsf(parts[0]) <= FLT_MAX),
-						 0))
+	if (__builtin_expect(
+			operator_is_doubtful(parts[1], n) || operator_is_doubtful(parts[2], n) || !(fabsf(parts[0]) <= FLT_MAX), 0))
 		return operator_cosine_in_double(&a, &b, n);
 	return operator_cosine_of(parts[0], parts[1], parts[2]);
 }

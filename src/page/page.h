@@ -255,7 +255,8 @@ extern void vector_place(const PageLayout *layout, BlockNumber run_block, uint32
 extern void vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data, bool wal);
 extern void vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data);
 /*
- * Measures n vectors of the stream against a query of the vector coder by code_measure(): dist[i].  Reads in the order given; `scratch` is
+ * Measures n vectors of the stream against a query of the vector coder by code_measure(): dist[i].  Reads in the order
+ * given; `scratch` is
  * layout.vector_size bytes for vectors that run over the end of a page.
  */
 extern void vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
@@ -341,7 +342,7 @@ typedef struct ElementRef
 	BlockNumber vector_block;
 	uint32 vector_offset;
 	double dist; /* measured anew, if asked for */
-	bool valid; /* false: the slot was reused, or its element removed */
+	bool valid;  /* false: the slot was reused, or its element removed */
 } ElementRef;
 
 /* Fills in the bounds of n candidates of layer 0, which the search leaves at 0. */

@@ -93,7 +93,8 @@ dense_text_out_of_range(const DenseType *type, const char *text, int i)
 		token = strchr(token, ',') + 1;
 	token += strspn(token, " \t\n\v\f\r");
 	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")), type->name));
+			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")),
+				   type->name));
 }
 
 int32
@@ -132,8 +133,9 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			dense_not_finite(type, INFINITY);
 			break;
 		case PARSE_RANGE:
-			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
+			ereport(
+				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
 			break;
 		default:
 			break;
@@ -143,7 +145,8 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			status == PARSE_NO_BRACKET ? errdetail("The text of a %s starts with \"[\".", type->name) : 0,
 			status == PARSE_TRAILING ? errdetail("There is more text after the closing \"]\".") : 0,
 			status == PARSE_NOT_A_NUMBER && strlen(text) > EXCERPT_MOST
-				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1, dense_excerpt(result->where, Min(strlen(result->where), 20)))
+				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1,
+							dense_excerpt(result->where, Min(strlen(result->where), 20)))
 				: 0);
 }
 

@@ -45,8 +45,9 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 			break;
 		case SPARSE_NUMBER:
 			if (result->number == PARSE_RANGE)
-				ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("\"%s\" is out of range for type sparsevec", dense_excerpt(result->where, result->length)));
+				ereport(
+					ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					errmsg("\"%s\" is out of range for type sparsevec", dense_excerpt(result->where, result->length)));
 			dense_not_finite(&sparsevec_type, result->number == PARSE_NAN ? NAN : INFINITY);
 			break;
 		case SPARSE_INDEX:

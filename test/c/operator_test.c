@@ -14,8 +14,8 @@
 
 #define MOST 16000
 
-static const size_t lengths[] = {1,  2,   3,   4,   7,   8,   15,  16,  17,  31,   32,   33,   48,   63,   64,
-								 65, 100, 127, 128, 129, 255, 256, 300, 784, 1280, 1536, 4096, 16000};
+static const size_t lengths[] = {1,  2,  3,   4,   7,   8,   15,  16,  17,  31,  32,   33,   48,   63,
+								 64, 65, 100, 127, 128, 129, 255, 256, 300, 784, 1280, 1536, 4096, 16000};
 
 /* What an element may be, beside what is drawn. */
 typedef enum Range
