@@ -72,7 +72,7 @@ insert_select(GraphInsert *insert, int layer)
 	int n = graph_select(insert->select, layer, search->pool, search->npool, constant, query, links);
 
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
-	Assert(insert->nlinks[layer] <= n && n <= store->m);
+	Assert(insert->nlinks[layer] <= n && n <= Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M));
 	return insert->nlinks[layer];
 }
 
