@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "am/scan.h"
+#include "code/width.h"
 
 #define FIRST_QUEUE_SIZE 256
 /* Candidates that are queued at a time when all that is left is sorted. */
@@ -106,24 +107,15 @@ scan_queue_ready(HnswScan *so)
 	queue_set_least(so, 0);
 }
 
-/*
- * How many candidates beyond the pool are looked at: the coarser the codes, the farther down their order the nearest may
- * be.  Of the true ten nearest all are among the best so many, but for a share of a thousandth or so; 1 bit would need more.
- */
+/* How many candidates beyond the pool are looked at: see CodeWidth.  Exact codes have those of the coarsest. */
 static int
 runners_up(const HnswScan *so)
 {
+	const CodeWidth *width = code_width(so->state->spec.bits);
+
 	if (so->type->sketch_dims > 0)
 		return 64 + so->ef; /* a sketch errs more than its codes do */
-	switch (so->state->spec.bits)
-	{
-		case 8:
-			return 4 + so->ef / 8;
-		case 4:
-			return 12 + so->ef / 8;
-		default:
-			return 40 + so->ef / 8;
-	}
+	return (width != NULL ? width : code_width(1))->runners_up + so->ef / 8;
 }
 
 /* Queues what just missed the pool and is estimated to be nearer than `limit`. */

@@ -8,6 +8,7 @@
 
 #include "code/code_internal.h"
 #include "code/rotation.h"
+#include "code/width.h"
 
 static const CodeFamily *
 spec_family(const CodeSpec *spec)
@@ -24,18 +25,8 @@ spec_supported(const CodeSpec *spec)
 {
 	if (code_metric_is_binary(spec->metric))
 		return spec->bits == CODE_BITS_EXACT && spec->dims >= 1 && spec->dims <= CODE_MAX_BINARY_DIMS;
-	switch (spec->bits)
-	{
-		case 1:
-		case 2:
-		case 4:
-		case 8:
-		case CODE_BITS_HALF:
-		case CODE_BITS_EXACT:
-			break;
-		default:
-			return false;
-	}
+	if (code_width(spec->bits) == NULL && spec->bits != CODE_BITS_HALF && spec->bits != CODE_BITS_EXACT)
+		return false;
 	return spec->dims >= 1 && spec->dims <= CODE_MAX_DIMS && (int) spec->metric >= CODE_L2 && spec->metric <= CODE_L1;
 }
 

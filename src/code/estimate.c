@@ -23,6 +23,7 @@
  * The bound is a multiple of the standard deviation of p: rounding of the code (only the part of y at a right angle to
  * v - c matters) and rounding of the query, both spread by the rotation.  Equations 14 and 16 of "RaBitQ".
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -284,10 +285,21 @@ dot_packed_codes(const uint8_t *code, const int8_t *other, size_t n)
 	return distance->dot_u4_u4(code, (const uint8_t *) other, n);
 }
 
+/* The kernel for levels of a width of more than one bit. */
 static CodeDot
 levels_dot(int bits)
 {
-	return bits == 8 ? distance->dot_u8 : bits == 4 ? distance->dot_u4 : distance->dot_u2;
+	switch (bits)
+	{
+		case 2:
+			return distance->dot_u2;
+		case 4:
+			return distance->dot_u4;
+		case 8:
+			return distance->dot_u8;
+	}
+	assert(false); /* a width without a kernel */
+	return NULL;
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include "code/loops.h"
 #include "code/quantize.h"
+#include "code/width.h"
 #include "code/rotation.h"
 
 /* Residuals with their greatest value within these need no scaling: squares neither overflow nor vanish. */
@@ -27,9 +28,6 @@
 /* Lengths between these have a normal float32 for their inverse. */
 #define SHORTEST 0x1p-100
 #define LONGEST 0x1p100
-
-/* Scales tried for a grid. */
-#define TRIALS 7
 
 static size_t
 rotated_code_size(const CodeSpec *spec)
@@ -115,15 +113,10 @@ residual_rotated(const Coder *coder, const float *vector, float *x, Residual *re
 static LoopGrid
 grid_choose(const float *x, const Residual *residual, int bits, size_t n)
 {
-	static const float trials[][TRIALS] = {
-		{0.70f, 0.80f, 0.87f, 0.93f, 0.98f, 1.03f, 1.10f},
-		{0.65f, 0.78f, 0.87f, 0.93f, 0.98f, 1.03f, 1.09f},
-		{1.000f, 1.006f, 1.014f, 1.025f, 1.045f, 1.08f, 1.15f},
-	};
 	const CodeLoops *loops = code_loops();
-	int row = bits == 2 ? 0 : bits == 4 ? 1 : 2;
+	const CodeWidth *width = code_width(bits);
 	float deviation = sqrtf(residual->square / (float) n);
-	float clip = bits == 2 ? 1.99f * deviation : bits == 4 ? 2.68f * deviation : residual->max;
+	float clip = width->clip > 0 ? width->clip * deviation : residual->max;
 	float best = -1;
 	float base;
 	float best_scale;
@@ -140,12 +133,12 @@ grid_choose(const float *x, const Residual *residual, int bits, size_t n)
 
 	base = (grid.high + 0.5f - grid.offset) / (clip < residual->max ? clip : residual->max);
 	best_scale = base;
-	for (i = 0; i < TRIALS; i++)
+	for (i = 0; i < WIDTH_TRIALS; i++)
 	{
 		LoopSums sums;
 		float cosine;
 
-		grid.scale = trials[row][i] * base;
+		grid.scale = width->trials[i] * base;
 		loops->grid_try(x, &grid, n, &sums);
 		cosine = sums.square > 0 ? sums.dot * sums.dot / sums.square : 0;
 		if (cosine > best)

@@ -18,6 +18,7 @@
 
 #include "code/code_internal.h"
 #include "code/loops.h"
+#include "code/width.h"
 
 typedef struct ScalarFactors
 {
@@ -64,13 +65,14 @@ scalar_query_size(const Coder *coder)
 static void
 line_start(const float *v, size_t n, int bits, uint8_t *u, float *lo, float *step)
 {
+	const CodeWidth *width = code_width(bits);
 	float top = (float) code_top(bits);
 	float min;
 	float max;
 	double sums[6];
 
 	code_loops()->range(v, n, &min, &max);
-	if (bits < 8)
+	if (width->line_reach > 0)
 	{
 		float mean;
 		float reach;
@@ -78,7 +80,7 @@ line_start(const float *v, size_t n, int bits, uint8_t *u, float *lo, float *ste
 		code_loops()->fit(v, 0, 0, 0, n, u, sums);
 		mean = (float) (sums[2] / (double) n);
 		code_loops()->fit(v, mean, 0, 0, n, u, sums);
-		reach = (float) sqrt(sums[5] / (double) n) * (bits == 1 ? 0.8f : bits == 2 ? 1.49f : 2.51f);
+		reach = (float) sqrt(sums[5] / (double) n) * width->line_reach;
 		if (isfinite(reach))
 		{
 			min = mean - reach > min ? mean - reach : min;
@@ -93,7 +95,7 @@ line_start(const float *v, size_t n, int bits, uint8_t *u, float *lo, float *ste
 static ScalarFactors
 line_fit(const float *v, size_t n, int bits, uint8_t *u)
 {
-	int rounds = bits == 8 ? 0 : bits == 4 ? 4 : 6;
+	int rounds = code_width(bits)->line_rounds;
 	float top = (float) code_top(bits);
 	size_t zeros = 0;
 	ScalarFactors line;
