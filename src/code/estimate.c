@@ -285,12 +285,14 @@ dot_packed_codes(const uint8_t *code, const int8_t *other, size_t n)
 	return distance->dot_u4_u4(code, (const uint8_t *) other, n);
 }
 
-/* The kernel for levels of a width of more than one bit. */
+/* The kernel for levels of a width. */
 static CodeDot
 levels_dot(int bits)
 {
 	switch (bits)
 	{
+		case 1:
+			return NULL; /* counts bits: see planes_distances() and signs_distances() */
 		case 2:
 			return distance->dot_u2;
 		case 4:
