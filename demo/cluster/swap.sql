@@ -2,7 +2,9 @@
 -- changes while the new shard catches up.
 BEGIN;
 LOCK TABLE items IN SHARE MODE;
-\! "$WAIT_UNTIL_CAUGHT_UP"
+\set caught_up `"$WAIT_UNTIL_CAUGHT_UP"`
+-- if not: division by zero, and nothing is swapped
+SELECT 1 / (:'caught_up' = 'yes')::int AS caught_up;
 ALTER TABLE items DETACH PARTITION items_1;
 DROP FOREIGN TABLE items_1;
 SELECT format($partition$
