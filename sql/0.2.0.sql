@@ -6,8 +6,8 @@
 
 CREATE FUNCTION hnsw_check(index regclass, heapallindexed boolean DEFAULT false, searches integer DEFAULT 1000,
 	OUT element_pages bigint, OUT upper_pages bigint, OUT duplicate_pages bigint, OUT vector_pages bigint,
-	OUT empty_pages bigint, OUT elements bigint, OUT duplicates bigint, OUT index_rows bigint,
-	OUT upper_nodes bigint, OUT upper_nodes_expected double precision, OUT dead bigint, OUT free bigint,
+	OUT map_pages bigint, OUT empty_pages bigint, OUT elements bigint, OUT duplicates bigint, OUT index_rows bigint,
+	OUT upper_nodes bigint, OUT upper_nodes_expected double precision, OUT mapped bigint, OUT dead bigint, OUT free bigint,
 	OUT links bigint, OUT unreachable bigint, OUT searched bigint, OUT found double precision, OUT heap_rows bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 

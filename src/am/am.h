@@ -63,6 +63,7 @@ typedef struct HnswOptions
 	int iterative_scan;  /* enum reloption: IterativeScan */
 	int max_scan_tuples;
 	double scan_mem_multiplier;
+	bool row_map;
 } HnswOptions;
 
 typedef enum IterativeScan
@@ -98,6 +99,7 @@ extern void options_init(void);
 extern bytea *hnswoptions(Datum reloptions, bool validate);
 /* An index's options with defaults filled in; m and ef_construction checked against each other. */
 extern int options_m(Relation index);
+extern bool options_row_map(Relation index);
 /* Bits per dimension of its codes; where they are the default, a build may have had to take fewer. */
 extern int options_bits(Relation index, int dims, CodeMetric metric);
 /* The shape of a new index: options, opclass and the column's dimensions.  Raises the errors a user sees. */

@@ -6,13 +6,17 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xloginsert.h"
 #include "am/am.h"
 #include "am/build.h"
 #include "graph/memory.h"
 #include "miscadmin.h"
 
-/* Writes the pages of an index without rows, with parameters learned from the table if there is one.  Returns the sample. */
+/*
+ * Writes the pages of an index without rows, with parameters learned from the table's rows, or from nothing where `info` is
+ * NULL.  Returns the sample.
+ */
 static BuildSample *
 create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bool wal)
 {
@@ -22,8 +26,9 @@ create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bo
 
 	options_shape(index, &shape);
 	params = palloc_on_line(code_params_size(&shape.spec));
-	sample = build_sample(heap, index, info, &shape);
+	sample = build_sample(info != NULL ? heap : NULL, index, info, &shape);
 	build_train(sample, &shape, params);
+	shape.map_stride = options_row_map(index) ? build_map_stride(sample, heap, index) : 0;
 	index_create_pages(index, fork, &shape, params, wal);
 	return sample;
 }
@@ -103,5 +108,9 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 void
 hnswbuildempty(Relation index)
 {
-	build_sample_free(create_pages(NULL, index, NULL, INIT_FORKNUM, true));
+	/* the table is locked by who creates the index */
+	Relation heap = table_open(index->rd_index->indrelid, NoLock);
+
+	build_sample_free(create_pages(heap, index, NULL, INIT_FORKNUM, true));
+	table_close(heap, NoLock);
 }

@@ -69,6 +69,8 @@ extern BuildSample *build_sample(Relation heap, Relation index, IndexInfo *info,
 extern void build_train(const BuildSample *sample, const IndexShape *shape, void *params);
 /* How many rows there will be, and the clusters they are placed by.  When the index has its parameters. */
 extern void build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan);
+/* Entries of the row map for a block of the table: by the greatest offset met, or for an empty table by the rows' width. */
+extern int build_map_stride(const BuildSample *sample, Relation heap, Relation index);
 extern void build_sample_free(BuildSample *sample);
 
 /* build_progress.c: all in the process that the user watches */

@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
+#include "access/heaptoast.h"
+#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "am/am.h"
 #include "am/build.h"
@@ -32,6 +35,8 @@
 #define MAX_CLUSTERS 4096
 /* The part of the estimated rows that a build is sure to have. */
 #define SURE_ROWS 0.99
+/* The row map has places for the offsets met, and for a part of so many more. */
+#define SPARE_OFFSETS 8
 /* The part of shared buffers that vectors of pages being filled may take: they are written row by row. */
 #define BUFFERS_SHARE 4
 
@@ -47,6 +52,7 @@ struct BuildSample
 	uint32 size;      /* room for so many */
 	uint32 most;      /* memory allows so many */
 	double seen;      /* rows to be indexed in the blocks read so far */
+	OffsetNumber max_offset; /* the greatest of theirs */
 	BlockNumber heap_blocks;
 	BlockNumber *blocks; /* chosen, in random order */
 	uint32 nblocks;
@@ -65,6 +71,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	if (isnull[0])
 		return;
 	sample->seen++;
+	sample->max_offset = Max(sample->max_offset, ItemPointerGetOffsetNumberNoCheck(tid));
 	if (sample->n == sample->block_end)
 		return;
 	old = MemoryContextSwitchTo(sample->row_cxt);
@@ -114,6 +121,49 @@ sample_extend(BuildSample *sample, Relation heap, Relation index, IndexInfo *inf
 		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
 									 sample->blocks[sample->nread++], 1, sample_row, sample, NULL);
 	}
+}
+
+/* Bytes that a vector takes in its row, as far as can be told. */
+static Size
+vector_width(const BuildSample *sample)
+{
+	Size size = (Size) sample->dims * (sample->type->is_half ? sizeof(uint16) : sizeof(float));
+
+	if (code_metric_is_binary(sample->type->metric))
+		size = sample->dims / BITS_PER_BYTE;
+	if (sample->type->sketch_dims > 0 || size > TOAST_TUPLE_TARGET)
+		return TOAST_POINTER_SIZE;
+	return size;
+}
+
+/* How many rows will a page of an empty table have at most?  Values of unknown length are taken to be short. */
+static int
+expected_offsets(const BuildSample *sample, Relation heap, Relation index)
+{
+	TupleDesc columns = RelationGetDescr(heap);
+	Oid type = TupleDescAttr(RelationGetDescr(index), 0)->atttypid;
+	Size width = MAXALIGN(SizeofHeapTupleHeader);
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+
+		if (column->attisdropped)
+			continue;
+		if (column->attlen > 0)
+			width += column->attlen;
+		else
+			width += column->atttypid == type ? vector_width(sample) : 1;
+	}
+	return (BLCKSZ - SizeOfPageHeaderData) / (MAXALIGN(width) + sizeof(ItemIdData));
+}
+
+int
+build_map_stride(const BuildSample *sample, Relation heap, Relation index)
+{
+	int most = sample->max_offset > 0 ? sample->max_offset : expected_offsets(sample, heap, index);
+
+	return Min(most + Max(most / SPARE_OFFSETS, 1), MaxHeapTuplesPerPage);
 }
 
 /* Rows to be indexed, as far as can be told. */

@@ -101,6 +101,8 @@ options_init(void)
 	add_enum_reloption(hnsw_relopt_kind, "rerank", "Where the vectors are that results are ordered by", rerank_options,
 					   OPTION_NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".", AccessExclusiveLock);
 	add_search_options();
+	add_bool_reloption(hnsw_relopt_kind, "row_map", "Keeps where the rows of the table are in the index", true,
+					   AccessExclusiveLock);
 }
 
 bytea *
@@ -116,6 +118,7 @@ hnswoptions(Datum reloptions, bool validate)
 		{"iterative_scan", RELOPT_TYPE_ENUM, offsetof(HnswOptions, iterative_scan)},
 		{"max_scan_tuples", RELOPT_TYPE_INT, offsetof(HnswOptions, max_scan_tuples)},
 		{"scan_mem_multiplier", RELOPT_TYPE_REAL, offsetof(HnswOptions, scan_mem_multiplier)},
+		{"row_map", RELOPT_TYPE_BOOL, offsetof(HnswOptions, row_map)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind, sizeof(HnswOptions), table,
@@ -141,6 +144,14 @@ static int
 bits_of(const HnswOptions *options, int dims, CodeMetric metric)
 {
 	return options && options->bits != OPTION_NOT_GIVEN ? options->bits : default_bits(dims, metric);
+}
+
+bool
+options_row_map(Relation index)
+{
+	const HnswOptions *options = given_options(index);
+
+	return options == NULL || options->row_map;
 }
 
 int

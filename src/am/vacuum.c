@@ -199,7 +199,7 @@ learn_block(HnswVacuum *vacuum, BlockNumber block)
 	if (!PageIsNew(page))
 	{
 		page_check(vacuum->info->index, block, page, tail->kind);
-		if (tail->kind > PAGE_META)
+		if (tail->kind >= PAGE_KINDS)
 			page_corrupted(vacuum->info->index, block, "the page is of no known kind");
 		if (tail->kind < PAGE_NODE_KINDS)
 		{

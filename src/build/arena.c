@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "build/arena.h"
+#include "build/arena_map.h"
 #include "miscadmin.h"
 #include "storage/dsm_impl.h"
 #include "utils/memutils.h"
@@ -320,10 +321,12 @@ arena_flush(Arena *arena)
 	ArenaShared *shared = arena->shared;
 	BlockNumber heads[PAGE_NODE_KINDS];
 	BlockNumber tails[PAGE_NODE_KINDS];
+	BlockNumber map_roots[MAP_LEVELS];
 	Buffer buffer;
 	MetaPage *meta;
 
 	Assert(!shared->flushed);
+	arena_write_map(arena, map_roots);
 	for (int kind = 0; kind < PAGE_NODE_KINDS; kind++)
 		heads[kind] = tails[kind] = InvalidBlockNumber;
 	for (BlockNumber block = 0; block < shared->max_blocks; block++)
@@ -345,6 +348,7 @@ arena_flush(Arena *arena)
 	meta->vector_block = shared->vector_block;
 	meta->vector_end = shared->vector_end;
 	meta->vector_offset = shared->vector_offset;
+	memcpy(meta->map_roots, map_roots, sizeof(map_roots));
 	MarkBufferDirty(buffer);
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buffer);

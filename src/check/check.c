@@ -187,6 +187,7 @@ check_ways(HnswCheck *check)
 				continue;
 			check_code(check, node, slot, page_tail(check->page));
 			check_chain(check, node, slot);
+			check_map_entry(check, node, slot);
 		}
 	}
 	check_strays(check);
@@ -221,6 +222,7 @@ run_check(HnswCheck *check)
 	check_pages(check);
 	check_ways(check);
 	check_space(check);
+	check_map(check);
 	check_reach(check);
 	check_searches(check);
 	check_rows(check);
@@ -248,12 +250,14 @@ make_row(HnswCheck *check, TupleDesc desc)
 		Int64GetDatum(counts->pages[PAGE_UPPER]),
 		Int64GetDatum(counts->pages[PAGE_DUPLICATE]),
 		Int64GetDatum(counts->pages[PAGE_VECTOR]),
+		Int64GetDatum(counts->pages[PAGE_MAP_LEAF] + counts->pages[PAGE_MAP_INNER]),
 		Int64GetDatum(counts->empty_pages),
 		Int64GetDatum(counts->elements),
 		Int64GetDatum(counts->duplicates),
 		Int64GetDatum(counts->index_rows),
 		Int64GetDatum(counts->upper_nodes),
 		Float8GetDatum(expected_upper_nodes(check)),
+		Int64GetDatum(counts->mapped),
 		Int64GetDatum(counts->dead),
 		Int64GetDatum(counts->free),
 		Int64GetDatum(counts->links),

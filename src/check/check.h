@@ -10,6 +10,7 @@
  * chains.c   lists of duplicates
  * space.c    free lists, pages that are being filled, the places of vectors, the meta page
  * reach.c    what walks and searches get to, and the entry point
+ * map.c      the row map
  * heap.c     rows: each in the index once, and, if asked for, each row of the table
  *
  * Others go on reading and writing meanwhile.  So there are three kinds of statements:
@@ -63,12 +64,13 @@
 /* What was counted, as it is returned. */
 typedef struct CheckCounts
 {
-	int64 pages[PAGE_META + 1];
+	int64 pages[PAGE_KINDS];
 	int64 empty_pages;
 	int64 elements; /* live, shells included */
 	int64 upper_nodes;
 	int64 duplicates; /* rows in lists */
 	int64 index_rows; /* these, and those that elements have themselves */
+	int64 mapped;     /* elements whose own rows have their entries */
 	int64 dead;
 	int64 free;
 	int64 links; /* of live nodes */
@@ -130,7 +132,8 @@ typedef struct HnswCheck
 	MetaPage meta;       /* then */
 	int m;               /* of the index; layout is gone when the row is made */
 	uint8 *kinds;        /* by block: PageKind, BLOCK_EMPTY */
-	uint8 *flags;        /* by block: those of its tail */
+	uint8 *flags;        /* by block: those of its tail; of a page of the row map 1 when it has been met */
+	MapCursor cursor;    /* check_map_entry() */
 	uint8 *nodes;        /* by address */
 	uint8 *marks;        /* by address */
 	VectorRun *runs;
@@ -178,6 +181,13 @@ node_was(uint8 seen, uint8 state)
 extern bool check_copy(HnswCheck *check, BlockNumber block, char *page, PageKind *kind);
 /* Looks at all pages by themselves, and notes what they are and what is on them. */
 extern void check_pages(HnswCheck *check);
+
+/* map.c */
+
+/* Follows the row map from its roots.  When all pages have been looked at. */
+extern void check_map(HnswCheck *check);
+/* Counts an element whose row's entry leads to it. */
+extern void check_map_entry(HnswCheck *check, NodeId node, const Slot *slot);
 
 /* slots.c */
 

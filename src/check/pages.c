@@ -42,9 +42,11 @@ static const PageRule rules[] = {
 	[PAGE_VECTOR] = {"vectors", 0, NULL},
 	[PAGE_PARAMS] = {"parameters", 0, NULL},
 	[PAGE_META] = {"meta", 0, NULL},
+	[PAGE_MAP_LEAF] = {"the row map", 0, NULL},
+	[PAGE_MAP_INNER] = {"the row map", 0, NULL},
 };
 
-StaticAssertDecl(lengthof(rules) == PAGE_META + 1, "there is a rule for each kind of page");
+StaticAssertDecl(lengthof(rules) == PAGE_KINDS, "there is a rule for each kind of page");
 
 bool
 check_copy(HnswCheck *check, BlockNumber block, char *page, PageKind *kind)
@@ -266,7 +268,12 @@ static void
 look_at_stream_page(HnswCheck *check, BlockNumber block, PageKind kind)
 {
 	PageHeader header = (PageHeader) check->page;
-	uint32 end = kind == PAGE_META ? PAGE_STREAM_START + sizeof(MetaPage) : header->pd_lower;
+	uint32 end = header->pd_lower;
+
+	if (kind == PAGE_META)
+		end = PAGE_STREAM_START + sizeof(MetaPage);
+	else if (kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER)
+		end = PAGE_STREAM_START + MAP_PAGE_WORDS * sizeof(uint32);
 
 	if (header->pd_lower != end || end < SizeOfPageHeaderData || end > header->pd_special)
 		page_corrupted(check->index, block, psprintf("the page ends at byte %u", header->pd_lower));
@@ -282,6 +289,7 @@ look_at_page(HnswCheck *check, BlockNumber block, PageKind kind)
 
 	if ((kind == PAGE_META) != (block == HNSWC_META_BLOCK) ||
 		(kind == PAGE_VECTOR && check->layout->vector_size == 0) ||
+		((kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER) && check->state->map_stride == 0) ||
 		(kind == PAGE_PARAMS) != (block >= params && block < params_end))
 		page_corrupted(check->index, block, psprintf("a page of %s is where none can be", rules[kind].name));
 	if (((PageHeader) check->page)->pd_upper != ((PageHeader) check->page)->pd_special)

@@ -52,7 +52,7 @@ typedef struct LayerCounts
 /* What was counted on pages. */
 typedef struct PageCounts
 {
-	double pages[PAGE_META + 1];
+	double pages[PAGE_KINDS];
 	double empty_pages;
 	double rows;
 	double elements;
@@ -351,7 +351,8 @@ make_row(ResultRow *row, const IndexTarget *target, const Stats *stats)
 	add_bytes(row, pages[PAGE_UPPER]);
 	add_bytes(row, pages[PAGE_VECTOR]);
 	add_bytes(row, pages[PAGE_DUPLICATE]);
-	add_bytes(row, pages[PAGE_META] + pages[PAGE_PARAMS] + counts->empty_pages);
+	add_bytes(row, pages[PAGE_META] + pages[PAGE_PARAMS] + pages[PAGE_MAP_LEAF] + pages[PAGE_MAP_INNER] +
+					   counts->empty_pages);
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_NULL)));
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_ZERO)));
 	row_add(row, Int32GetDatum(settings_of(target->index).ef_search));

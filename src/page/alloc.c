@@ -186,12 +186,8 @@ pop_free_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 	return old_enough;
 }
 
-/*
- * Locks an empty block at the end of the file: one that was left there when an extension after it failed, or a new one.
- * The meta page is locked.
- */
-static Buffer
-append_node_page(PageReader *reader)
+Buffer
+alloc_block(PageReader *reader)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(reader->index);
 
@@ -217,7 +213,7 @@ add_node_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 	const PageLayout *layout = &reader->state->layout;
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
 	uint32 run = kind == PAGE_ELEMENT ? layout->slots_per_page * layout->vector_size : 0;
-	Buffer buffer = append_node_page(reader);
+	Buffer buffer = alloc_block(reader);
 	BlockNumber block = BufferGetBlockNumber(buffer);
 	PageTail *tail;
 	PageEdit edit;

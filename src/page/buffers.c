@@ -63,7 +63,7 @@ page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 		return;
 	if (PageIsNew(page))
 		page_corrupted(index, block, "the page is empty");
-	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID || tail->kind > PAGE_META ||
+	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID || tail->kind >= PAGE_KINDS ||
 		PageGetSpecialSize(page) != page_tail_size(tail->kind) ||
 		((PageHeader) page)->pd_upper != ((PageHeader) page)->pd_special)
 		page_corrupted(index, block, "it is not a page of this access method");

@@ -159,7 +159,7 @@ page_init(Page page, PageKind kind)
 {
 	PageTail *tail;
 
-	Assert(kind <= PAGE_META);
+	Assert(kind < PAGE_KINDS);
 	PageInit(page, BLCKSZ, page_tail_size(kind));
 	tail = page_tail(page);
 	if (page_tail_size(kind) == sizeof(PageTail))
@@ -167,6 +167,9 @@ page_init(Page page, PageKind kind)
 		tail->next_page = InvalidBlockNumber;
 		tail->vector_block = InvalidBlockNumber;
 	}
+	/* all of a page of the row map is in use from the start */
+	if (kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER)
+		((PageHeader) page)->pd_lower = PAGE_STREAM_START + MAP_PAGE_WORDS * sizeof(uint32);
 	tail->kind = kind;
 	tail->page_id = HNSWC_PAGE_ID;
 }

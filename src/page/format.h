@@ -2,13 +2,14 @@
  * format.h: every byte of an index on disk.  docs/FORMAT.md is the prose to it.
  *
  * Block 0 is the meta page.  All other pages have a kind: node pages of three kinds (elements on layer 0, nodes of the
- * layers above, lists of duplicates), vector pages, parameter pages.  Node pages hold slots of one fixed size with no
+ * layers above, lists of duplicates), vector pages, parameter pages, pages of the row map.  Node pages hold slots of one fixed size with no
  * line pointers; a node's address is block * slots_per_page + slot, so following an edge looks nothing up.  pd_lower is
  * behind the last slot ever used, pd_special is where the PageTail starts: full-page images leave the rest out.
  *
  *   node page    | header 24 | gap | slot 0 | slot 1 | ... | PageTail 32 |
  *   slot         | Slot 16 | code, code_size | links, 4 * 2m |
  *   vector page  | header 24 | 8,160 bytes of the vector stream | end of a PageTail, 8 |
+ *   map page     | header 24 | 2,040 words of 4 bytes | end of a PageTail, 8 |
  *
  * Invariants:
  * - What a search reads of a live slot without a lock never changes between the slot's allocation and its reuse (heap
@@ -42,11 +43,14 @@ typedef enum PageKind
 	PAGE_VECTOR,    /* the vector stream */
 	PAGE_PARAMS,    /* trained parameters of the codes */
 	PAGE_META,
-	PAGE_ANY_NODE, /* never on disk: to ask for an element or an upper page */
-	PAGE_ANY,      /* never on disk: for any page, even an empty one */
+	PAGE_MAP_LEAF,  /* the row map: from a row to its node */
+	PAGE_MAP_INNER, /* where the leaves are */
+	PAGE_ANY_NODE,  /* never on disk: to ask for an element or an upper page */
+	PAGE_ANY,       /* never on disk: for any page, even an empty one */
 } PageKind;
 
 #define PAGE_NODE_KINDS 3 /* the kinds with slots come first */
+#define PAGE_KINDS PAGE_ANY_NODE
 
 /* The special area of a page, at its very end. */
 typedef struct PageTail
@@ -58,7 +62,7 @@ typedef struct PageTail
 	uint16 used;              /* slots handed out at least once: [0, used) */
 	uint16 nfree;             /* of them, free for reuse */
 	uint8 reserved[6];        /* zero */
-	/* pages of a stream (vectors, parameters) have only what follows */
+	/* pages of a stream (vectors, parameters) and of the row map have only what follows */
 	uint8 kind; /* PageKind */
 	uint8 flags;
 	uint16 page_id; /* HNSWC_PAGE_ID */
@@ -129,6 +133,9 @@ typedef enum RerankSource
 #define META_NO_NULL 0x0001 /* because it is null */
 #define META_NO_ZERO 0x0002 /* because it has no direction, for cosine distances */
 
+/* Levels of the row map: 2,040^3 leaves hold all blocks that a table can have. */
+#define MAP_LEVELS 4
+
 /* The contents of block 0. */
 typedef struct MetaPage
 {
@@ -162,11 +169,14 @@ typedef struct MetaPage
 	GraphReach reach; /* as measured then */
 	/* the file's blocks when the index was built: elements on later ones were inserted */
 	BlockNumber built_blocks;
-	uint32 reserved; /* zero; the structure's size is a multiple of 8 */
+	/* the row map, see rowmap.c */
+	BlockNumber map_roots[MAP_LEVELS]; /* by the number of inner pages on the way to a leaf; 0: none yet */
+	uint16 map_stride;                 /* entries of a block of the table; 0: there is no map.  Never changes */
+	uint16 reserved;                   /* zero; the structure's size is a multiple of 8 */
 } MetaPage;
 
 StaticAssertDecl(offsetof(MetaPage, built_blocks) == offsetof(MetaPage, reach) + sizeof(GraphReach) &&
-					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 8,
+					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 24,
 				 "MetaPage is part of the on-disk format");
 
 StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail), "the meta page fits its page");
@@ -319,11 +329,27 @@ links_read(const NodeId *links, int capacity, NodeId *out)
 	return n;
 }
 
+/* Has the page its data from PAGE_STREAM_START to a short tail?  Otherwise it has slots, or is the meta page. */
+static inline bool
+page_is_stream(PageKind kind)
+{
+	return kind == PAGE_VECTOR || kind == PAGE_PARAMS || kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER;
+}
+
 /* Bytes of the special area of a kind of page. */
 static inline Size
 page_tail_size(PageKind kind)
 {
-	return kind == PAGE_VECTOR || kind == PAGE_PARAMS ? STREAM_TAIL_SIZE : sizeof(PageTail);
+	return page_is_stream(kind) ? STREAM_TAIL_SIZE : sizeof(PageTail);
+}
+
+/* Words of a page of the row map: of a leaf addresses of nodes, of an inner page block numbers. */
+#define MAP_PAGE_WORDS ((uint32) (PAGE_STREAM_SIZE / sizeof(uint32)))
+
+static inline uint32 *
+map_words(Page page)
+{
+	return (uint32 *) ((char *) page + PAGE_STREAM_START);
 }
 
 /* How many vector pages to allocate at once for an index of so many blocks. */

@@ -9,11 +9,12 @@
  * visit.c    nodes measured in batches
  * store.c    the graph's door (GraphStore) over all this, for scans and inserts
  * duplicates.c  rows with equal vectors; prune.c removes them
+ * rowmap.c   from a row of the table to its node
  * locks.c    the lock by which vacuum waits for inserts
  *
  * Locks: see src/page/README.  In short: a reader only pins, except during recovery, where it takes the share lock as
  * well; a writer locks one page exclusively, or several in this order: meta page, node pages, duplicate page, vector
- * pages; nobody holds a lock while it measures or searches.
+ * pages, a page of the row map; nobody holds a lock while it measures or searches.
  */
 #ifndef HNSWC_PAGE_H
 #define HNSWC_PAGE_H
@@ -60,6 +61,10 @@ typedef struct IndexState
 	BlockNumber built_blocks;
 	double tuples; /* these four as the meta page had them when the index was last opened */
 	GraphReach reach;
+	BlockNumber map_roots[MAP_LEVELS]; /* this, too */
+	uint16 map_stride;                 /* 0: the index has no row map */
+	uint32 map_leaf;                   /* the last leaf that an insert has looked up, and where it is; 0: none */
+	BlockNumber map_leaf_block;
 	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
 	uint16 told;         /* of these, those whose end this backend has told all others of: see insert.c */
 	BlockNumber nblocks; /* the index has at least so many */
@@ -85,6 +90,7 @@ typedef struct IndexShape
 	RerankSource rerank;
 	int m;
 	int ef_construction;
+	int map_stride; /* entries of the row map for a block of the table; 0: no map */
 } IndexShape;
 
 /*
@@ -247,6 +253,12 @@ extern void alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind
 extern int alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTransactionId free_xid,
 							bool (*test)(NodeId node, const Slot *slot, void *arg), void *arg);
 
+/*
+ * Locks an empty block at the end of the file, exclusively, for a page of any kind: one that was left there when an extension
+ * failed, or a new one.  The caller holds the exclusive lock of the meta page, and of no other page.
+ */
+extern Buffer alloc_block(PageReader *reader);
+
 /* vectors.c */
 
 /* Where the vector of a slot is, from where its page's run starts. */
@@ -384,6 +396,66 @@ typedef struct DuplicateCursor
  * there were, perhaps none.
  */
 extern int duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *tids);
+
+/* rowmap.c */
+
+/* A leaf of the row map that will have an entry. */
+typedef struct MapPlace
+{
+	BlockNumber leaf; /* InvalidBlockNumber: the map has no place for that row */
+	uint32 word;
+} MapPlace;
+
+/*
+ * Makes sure that the row map has a page for a row.  May take the lock of the meta page and of pages of the map; the caller
+ * holds none.
+ */
+extern void rowmap_reserve(PageReader *reader, ItemPointer tid, bool wal, MapPlace *place);
+/*
+ * Adds the change of an entry to an edit.  Returns the leaf's buffer, exclusively locked, which the caller releases behind
+ * the edit; InvalidBuffer if there is no place.  Of all locks of pages this is the last one to be taken.
+ */
+extern Buffer rowmap_edit(PageReader *reader, PageEdit *edit, const MapPlace *place, NodeId node);
+/* Sets the entry of a row, in an edit of its own.  The caller holds no lock. */
+extern void rowmap_set(PageReader *reader, ItemPointer tid, NodeId node, bool wal);
+
+/* Reading one entry after the other.  Starts zeroed. */
+typedef struct MapCursor
+{
+	bool valid;
+	uint32 leaf;
+	BlockNumber block; /* InvalidBlockNumber: there is no such leaf */
+} MapCursor;
+
+/*
+ * Copies the entries of offsets 1 to state->map_stride of a block of the table; false if there are none.  What an entry says
+ * is a hint: it counts only if the node is live and its row, or one of its duplicates, is that row.  Takes no lock but the
+ * share lock during recovery, for the time of the call.
+ */
+extern bool rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block, NodeId *nodes);
+
+/* Heap blocks whose entries are on one leaf. */
+static inline uint32
+map_leaf_blocks(int stride)
+{
+	return MAP_PAGE_WORDS / stride;
+}
+
+/* How many inner pages are on the way to a leaf; which of a level's pages is it? */
+static inline int
+map_leaf_level(uint32 leaf)
+{
+	return leaf == 0 ? 0 : leaf < MAP_PAGE_WORDS ? 1 : leaf < MAP_PAGE_WORDS * MAP_PAGE_WORDS ? 2 : 3;
+}
+
+/* Which word of an inner page that is `level` steps above a leaf leads to it. */
+static inline uint32
+map_inner_word(uint32 leaf, int level)
+{
+	while (--level > 0)
+		leaf /= MAP_PAGE_WORDS;
+	return leaf % MAP_PAGE_WORDS;
+}
 
 /* prune.c */
 

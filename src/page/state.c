@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xloginsert.h"
@@ -112,9 +113,10 @@ read_params(Relation index, IndexState *state, BlockNumber block, uint32 size)
 static void
 check_layout(Relation index, const MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 {
-	if (meta->params_size != code_params_size(&shape->spec) || meta->code_size != layout->code_size ||
-		meta->vector_size != layout->vector_size || meta->slot_size != layout->slot_size ||
-		meta->slot_start != layout->slot_start || meta->slots_per_page != layout->slots_per_page)
+	if (meta->map_stride > MaxHeapTuplesPerPage || meta->params_size != code_params_size(&shape->spec) ||
+		meta->code_size != layout->code_size || meta->vector_size != layout->vector_size ||
+		meta->slot_size != layout->slot_size || meta->slot_start != layout->slot_start ||
+		meta->slots_per_page != layout->slots_per_page)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
 }
 
@@ -129,6 +131,7 @@ meta_shape(Relation index, const MetaPage *meta, IndexShape *shape)
 	shape->rerank = meta->rerank;
 	shape->m = meta->m;
 	shape->ef_construction = meta->ef_construction;
+	shape->map_stride = meta->map_stride;
 	if (code_size(&shape->spec) == 0 || meta->m < GRAPH_MIN_M || meta->m > GRAPH_MAX_M || meta->rerank > RERANK_TABLE)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
 }
@@ -179,6 +182,7 @@ read_state(Relation index)
 	state->rerank = shape.rerank;
 	state->m = shape.m;
 	state->ef_construction = shape.ef_construction;
+	state->map_stride = shape.map_stride;
 	if (!shape_is_of(index, &shape))
 		page_corrupted(index, HNSWC_META_BLOCK,
 					   "the meta page is that of an index of another type, operator class or dimensions");
@@ -222,6 +226,7 @@ read_entry(Relation index, IndexState *state, NodeId *entry)
 	state->reach = meta->reach;
 	state->built_blocks = meta->built_blocks;
 	state->flags = meta->flags;
+	memcpy(state->map_roots, meta->map_roots, sizeof(state->map_roots));
 	reader_unpin(&reader, buffer);
 	return same;
 }
@@ -350,6 +355,7 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->vector_block = meta->vector_end = 0;
 	meta->vector_offset = 0;
 	meta->tuples = 0;
+	meta->map_stride = shape->map_stride;
 	memset(&meta->reach, 0, sizeof(meta->reach));
 	meta->built_blocks = 0;
 	meta->reserved = 0;

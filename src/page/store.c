@@ -307,9 +307,13 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 	PageReader *reader = &pages->reader;
 	PageEdit edit;
 	SlotPlace place;
+	MapPlace entry = {InvalidBlockNumber};
+	Buffer map_buffer;
 
 	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER && n <= GRAPH_CAPACITY(store->m, layer));
 	Assert((layer == 0) == (below == NODE_NONE));
+	if (layer == 0)
+		rowmap_reserve(reader, &pages->element.heap_tid, pages->wal, &entry);
 	edit_init(&edit, reader->index, pages->wal);
 	alloc_slot(reader, &edit, layer_kind(layer), &place);
 	if (layer == 0)
@@ -319,8 +323,11 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 			vector_write(reader, place.vector_block, place.vector_offset, pages->element.vector, pages->wal);
 	}
 	write_slot(pages, &edit, &place, layer, below, links, n);
+	map_buffer = rowmap_edit(reader, &edit, &entry, place.node);
 	edit_commit(&edit);
 	edit_free(&edit);
+	if (BufferIsValid(map_buffer))
+		UnlockReleaseBuffer(map_buffer);
 	UnlockReleaseBuffer(place.buffer);
 	return place.node;
 }
@@ -426,8 +433,11 @@ page_store_absorb(GraphStore *store, NodeId node, int generation)
 	PageStore *pages = page_store(store);
 
 	Assert(pages->element.code != NULL && !pages->reader.lock);
-	return element_equals(pages, node, generation) &&
-		   duplicates_add(&pages->reader, node, generation, &pages->element.heap_tid, pages->wal);
+	if (!element_equals(pages, node, generation) ||
+		!duplicates_add(&pages->reader, node, generation, &pages->element.heap_tid, pages->wal))
+		return false;
+	rowmap_set(&pages->reader, &pages->element.heap_tid, node, pages->wal);
+	return true;
 }
 
 PageStore *
