@@ -288,4 +288,55 @@ drop_idle_permissions(PlannedStmt *stmt)
 #define RESTRICT_SEARCH_PATH() ((void) 0)
 #endif
 
+/* What a node adds to EXPLAIN: headers of their own since 18. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* Beginning an index scan: what it is to count is said since 18. */
+#if PG_VERSION_NUM >= 180000
+#define INDEX_BEGINSCAN(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, norderbys)
+#else
+#define INDEX_BEGINSCAN(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
+/*
+ * The pages of a bitmap in their order, which before 18 come with their rows.  After BITMAP_NEXT() BITMAP_ROWS() copies the
+ * offsets of a page to an array of TBM_MAX_ROWS and returns how many there are, -1 for all rows.
+ */
+#include "access/htup_details.h"
+#include "nodes/tidbitmap.h"
+#define TBM_MAX_ROWS MaxHeapTuplesPerPage
+#if PG_VERSION_NUM >= 180000
+typedef struct BitmapPages
+{
+	TBMPrivateIterator *iterator;
+	TBMIterateResult page;
+} BitmapPages;
+#define BITMAP_BEGIN(pages, bitmap) ((pages)->iterator = tbm_begin_private_iterate(bitmap))
+#define BITMAP_NEXT(pages) tbm_private_iterate((pages)->iterator, &(pages)->page)
+#define BITMAP_END(pages) tbm_end_private_iterate((pages)->iterator)
+#define BITMAP_BLOCK(pages) ((pages)->page.blockno)
+#define BITMAP_RECHECK(pages) ((pages)->page.recheck)
+#define BITMAP_ROWS(pages, offsets) \
+	((pages)->page.lossy ? -1 : tbm_extract_page_tuple(&(pages)->page, offsets, TBM_MAX_ROWS))
+#else
+typedef struct BitmapPages
+{
+	TBMIterator *iterator;
+	TBMIterateResult *page;
+} BitmapPages;
+#define BITMAP_BEGIN(pages, bitmap) ((pages)->iterator = tbm_begin_iterate(bitmap))
+#define BITMAP_NEXT(pages) (((pages)->page = tbm_iterate((pages)->iterator)) != NULL)
+#define BITMAP_END(pages) tbm_end_iterate((pages)->iterator)
+#define BITMAP_BLOCK(pages) ((pages)->page->blockno)
+#define BITMAP_RECHECK(pages) ((pages)->page->recheck)
+#define BITMAP_ROWS(pages, offsets)                                                                  \
+	(memcpy(offsets, (pages)->page->offsets, Max((pages)->page->ntuples, 0) * sizeof(OffsetNumber)), \
+	 (pages)->page->ntuples)
+#endif
+
 #endif /* HNSWC_COMPAT_H */

@@ -7,6 +7,8 @@
  * own.c       what of the catalog is ours
  * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
  * scan.c      ORDER BY             vacuum.c   removal, repair
+ * rowset.c, filter.h, filter_model.c, scan_filter.c, scan_set.c
+ *             scans of a given set of rows: which way they take, and measuring all of the set
  * margin.c    where a filter lets a scan end
  * within.c    how many rows are within a distance
  * counters.c  what scans did

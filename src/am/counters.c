@@ -77,6 +77,8 @@ counters_strategy(const ScanCounters *counters)
 {
 	if (!counters->has_query)
 		return "sweep";
+	if (counters->by_set)
+		return counters->rounds > 0 ? "graph, bitmap" : "bitmap";
 	if (counters->by_table)
 		return "graph, table";
 	return counters->swept > 0 ? "graph, sweep" : "graph";

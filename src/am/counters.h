@@ -16,6 +16,7 @@ typedef struct ScanCounters
 {
 	Oid index;        /* InvalidOid: no scan has ended yet */
 	bool by_table;    /* the rest came from the table, since a filter let hardly any row pass */
+	bool by_set;      /* a filtered scan measured all rows of its bitmap */
 	bool has_query;   /* false: no order, all elements are as far */
 	int ef_search;    /* as set, see settings.c */
 	int ef;           /* candidates that the last search was for */

@@ -191,7 +191,7 @@ scan_queue_pool(HnswScan *so, int missing)
 	so->nrunners_up = Min((measured ? runners_up(so) : 0) + missing, GRAPH_MAX_RUNNERS_UP);
 	scan_queue_begin(so, search->npool + so->nrunners_up);
 	for (int i = 0; i < search->npool; i++)
-		if (!(search->pool[i].flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN)))
+		if (!(search->pool[i].flags & (CANDIDATE_BRIDGE | CANDIDATE_TAKEN)))
 		{
 			so->queue[so->nqueue++] = search->pool[i];
 			search->pool[i].flags |= CANDIDATE_TAKEN;

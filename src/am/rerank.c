@@ -213,6 +213,27 @@ measure_in_table(HnswScan *so, const Candidate *candidates, const ElementRef *re
 	table_index_fetch_reset(table->fetch);
 }
 
+int
+scan_measure_rows(HnswScan *so, const ItemPointerData *tids, int n)
+{
+	TableMeasure *table = scan_table(so);
+	int nvisible = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		ItemPointerData tid = tids[i];
+		float dist;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!table_distance(so, &tid, &dist))
+			continue;
+		scan_add_result(so, NODE_NONE, dist, &tid, NODE_NONE);
+		nvisible++;
+	}
+	table_index_fetch_reset(table->fetch);
+	return nvisible;
+}
+
 static void
 measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *refs, int n)
 {
@@ -255,6 +276,8 @@ scan_measure(HnswScan *so)
 	Assert(n > 0);
 	so->next += n;
 	so->counters.reranked += n;
+	if (so->filter != NULL)
+		so->filter->reranked += n;
 	if (!so->has_query || so->state->vector_coder == NULL)
 	{
 		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n, refs);

@@ -103,6 +103,8 @@ scan_reset(HnswScan *so)
 	if (so->rest != NULL)
 		sorted_free(so->rest);
 	so->rest = NULL;
+	so->set.n = 0;
+	so->ngiven = 0;
 }
 
 /* Begins a scan, in the memory of the last one of the index in this session if nobody else uses that. */
@@ -134,6 +136,8 @@ scan_free(HnswScan *so)
 {
 	scan_reset(so);
 	scan_table_end(so);
+	so->filter = NULL;
+	so->pages->wanted = NULL;
 	if (so->state->spare_scan == NULL && MemoryContextMemAllocated(so->cxt, true) <= MAX_SPARE_MEMORY)
 	{
 		so->state->spare_scan = so;
@@ -235,6 +239,53 @@ check_query_type(IndexScanDesc scan)
 							   RelationGetRelationName(scan->indexRelation), format_type_be(type))));
 }
 
+/* Opens the index, in the memory of the scan as it was; returns the entry point. */
+static NodeId
+scan_open(IndexScanDesc scan)
+{
+	HnswScan *so = (HnswScan *) scan->opaque;
+	RowFilter *filter = so != NULL ? so->filter : NULL;
+	NodeId entry;
+	IndexState *state = index_state_get(scan->indexRelation, &entry);
+
+	if (so != NULL && so->state != state)
+	{
+		scan->opaque = NULL;
+		scan_free(so);
+		so = NULL;
+	}
+	if (so == NULL)
+		scan->opaque = so = scan_create(scan, state);
+	so->filter = filter;
+	return entry;
+}
+
+void
+scan_set_filter(IndexScanDesc scan, RowFilter *filter)
+{
+	(void) scan_open(scan);
+	((HnswScan *) scan->opaque)->filter = filter;
+}
+
+/* Begins to look for the scan's rows. */
+static void
+scan_begin(HnswScan *so)
+{
+	if (!so->has_query)
+	{
+		scan_enter(so, SCAN_SWEEP);
+		visited_reset(&so->search->visited, 0);
+	}
+	else if (so->filter != NULL)
+		scan_filter_begin(so);
+	else
+	{
+		so->stage = SCAN_GRAPH;
+		round_first(so);
+	}
+	so->remembers = so->filter != NULL ? so->stage == SCAN_GRAPH : exact_may_follow(so);
+}
+
 /* Opens the index and reads the query when the first row is asked for. */
 static void
 scan_start(IndexScanDesc scan)
@@ -253,14 +304,9 @@ scan_start(IndexScanDesc scan)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
 
 	PGSTAT_COUNT_INDEX_SCAN(scan);
-	state = index_state_get(scan->indexRelation, &entry);
-	if (so != NULL && so->state != state)
-	{
-		scan_free(so);
-		so = NULL;
-	}
-	if (so == NULL)
-		scan->opaque = so = scan_create(scan, state);
+	entry = scan_open(scan);
+	so = (HnswScan *) scan->opaque;
+	state = so->state;
 	so->pages->known_entry = entry;
 	so->nreturned = 0;
 	so->settings = settings_of(scan->indexRelation);
@@ -282,17 +328,7 @@ scan_start(IndexScanDesc scan)
 	counters_begin(so);
 	so->sweep_block = HNSWC_META_BLOCK + 1;
 	so->sweep_end = InvalidBlockNumber;
-	if (so->has_query)
-	{
-		so->stage = SCAN_GRAPH;
-		round_first(so);
-	}
-	else
-	{
-		scan_enter(so, SCAN_SWEEP);
-		visited_reset(&so->search->visited, 0);
-	}
-	so->remembers = exact_may_follow(so);
+	scan_begin(so);
 }
 
 /* Looks for more; false when there is nothing more to return. */
@@ -301,7 +337,13 @@ scan_more(HnswScan *so)
 {
 	switch (so->stage)
 	{
+		case SCAN_FILTERED:
+			if (scan_filter_more(so))
+				return true;
+			break;
 		case SCAN_GRAPH:
+			if (so->filter != NULL)
+				return scan_filter_more(so);
 			if (round_next(so))
 				return true;
 			scan_leave_graph(so);
@@ -338,6 +380,8 @@ scan_next_result(HnswScan *so)
 			nearest = pairingheap_container(ScanResult, heap_node, pairingheap_first(so->measured));
 		if (nearest != NULL && scan_queue_is_beyond(so, nearest->dist))
 		{
+			if (!scan_set_is_beyond(so, nearest->dist))
+				continue;
 			(void) pairingheap_remove_first(so->measured);
 			return nearest;
 		}
@@ -365,6 +409,7 @@ scan_return(HnswScan *so, ScanResult *result)
 	if (ItemPointerIsValid(&result->heap_tid))
 		so->tids[so->ntids++] = result->heap_tid;
 	so->duplicates = (DuplicateCursor){result->element, result->duplicates};
+	scan_filter_rows(so);
 	pfree(result);
 }
 
@@ -423,6 +468,7 @@ scan_next_row(HnswScan *so)
 		{
 			so->next_tid = 0;
 			so->ntids = duplicates_next(&so->pages->reader, &so->duplicates, so->tids);
+			scan_filter_rows(so);
 			continue;
 		}
 		result = scan_next_result(so);

@@ -10,6 +10,7 @@
 #include "am/am.h"
 #include "am/counters.h"
 #include "am/element.h"
+#include "am/filter.h"
 #include "planner/cutoff.h"
 #include "planner/running.h"
 #include "executor/executor.h"
@@ -22,6 +23,7 @@ typedef enum ScanStage
 {
 	SCAN_START,
 	SCAN_GRAPH,      /* the search, in rounds */
+	SCAN_FILTERED,   /* the rows of a set, in order of distance */
 	SCAN_REST,       /* all that is left in the index, in order of distance */
 	SCAN_TABLE,      /* all that is left in the table and passes the filter, in order of distance */
 	SCAN_SWEEP,      /* no query: all elements, in physical order */
@@ -86,6 +88,15 @@ typedef struct ExactCost
 /* Numbers in order of distance: see sorted.c. */
 typedef struct SortedSet SortedSet;
 
+/* Candidates of a set of rows that are not queued yet. */
+typedef struct SetCandidates
+{
+	Candidate *candidates;
+	uint32 n;
+	uint32 chunk; /* so many are queued next */
+	float least;  /* none of them is nearer, by its bound */
+} SetCandidates;
+
 typedef struct HnswScan
 {
 	IndexScanDesc scan;
@@ -109,6 +120,9 @@ typedef struct HnswScan
 	ScanNodes nodes;    /* where the scan stands in the query */
 	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
 	double cutoff_dist; /* so much; NAN: not known yet */
+	RowFilter *filter;  /* the rows to be returned; NULL: all */
+	SetCandidates set;
+	uint64 ngiven; /* of `returned`, which are sorted, those that are not to be returned again */
 	ScanStage stage;
 
 	/*
@@ -228,6 +242,29 @@ extern TableMeasure *scan_table(HnswScan *so);
 /* The distance of the row in the table's slot; false if the index leaves such a row out. */
 extern bool scan_table_row_distance(HnswScan *so, double *dist);
 extern void scan_table_end(HnswScan *so);
+
+/* Measures rows of the table exactly and moves them to the heap; returns how many the snapshot sees. */
+extern int scan_measure_rows(HnswScan *so, const ItemPointerData *tids, int n);
+
+/* scan_filter.c */
+
+/* Begins to look for the nearest rows of the scan's set. */
+extern void scan_filter_begin(HnswScan *so);
+/* Queues more of them; false if there are none. */
+extern bool scan_filter_more(HnswScan *so);
+/* Leaves out of the rows to return now those that are not in the set, or have been returned. */
+extern void scan_filter_rows(HnswScan *so);
+/* Rows that the LIMIT above the scan takes; 0: not known. */
+extern double scan_filter_limit(const HnswScan *so);
+
+/* scan_set.c */
+
+/* Measures all rows of the scan's set by their nodes, or from the table, and queues the nearest. */
+extern void scan_set_measure(HnswScan *so);
+/* Queues more of them; false if there are none. */
+extern bool scan_set_more(HnswScan *so);
+/* Is none of those that are not queued nearer than this?  If one may be, more are queued. */
+extern bool scan_set_is_beyond(HnswScan *so, float dist);
 
 /* sweep.c */
 

@@ -190,6 +190,7 @@ check_ways(HnswCheck *check)
 			check_map_entry(check, node, slot);
 		}
 	}
+	rowmap_done(&check->reader, &check->cursor);
 	check_strays(check);
 }
 
@@ -220,9 +221,9 @@ run_check(HnswCheck *check)
 	RESTRICT_SEARCH_PATH();
 	begin_check(check);
 	check_pages(check);
+	check_map(check);
 	check_ways(check);
 	check_space(check);
-	check_map(check);
 	check_reach(check);
 	check_searches(check);
 	check_rows(check);

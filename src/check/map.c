@@ -25,7 +25,8 @@ look_at_leaf(HnswCheck *check, BlockNumber block, const uint32 *words)
 
 		if (words[i] == NODE_NONE || at >= check->nblocks)
 			continue;
-		if (check->kinds[at] != PAGE_ELEMENT)
+		/* a page that has been lost is told of by what is linked to it */
+		if (check->kinds[at] != PAGE_ELEMENT && check->kinds[at] != BLOCK_EMPTY)
 			page_corrupted(check->index, block,
 						   psprintf("entry %u of the row map leads to block %u, which has no elements", i, at));
 	}
@@ -74,11 +75,11 @@ check_map(HnswCheck *check)
 void
 check_map_entry(HnswCheck *check, NodeId node, const Slot *slot)
 {
-	NodeId nodes[MaxHeapTuplesPerPage];
+	const volatile NodeId *nodes;
 	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&slot->u.heap_tid);
 
 	if (slot->state != SLOT_LIVE || offset > check->state->map_stride || offset == 0)
 		return;
-	if (rowmap_read(&check->reader, &check->cursor, ItemPointerGetBlockNumberNoCheck(&slot->u.heap_tid), nodes))
-		check->counts.mapped += nodes[offset - 1] == node;
+	nodes = rowmap_read(&check->reader, &check->cursor, ItemPointerGetBlockNumberNoCheck(&slot->u.heap_tid));
+	check->counts.mapped += nodes != NULL && nodes[offset - 1] == node;
 }

@@ -58,6 +58,9 @@ check_copy(HnswCheck *check, BlockNumber block, char *page, PageKind *kind)
 	if (PageIsNew(page))
 		return false;
 	*kind = page_tail(page)->kind;
+	/* the kinds behind the last one are for asking */
+	if (*kind >= PAGE_KINDS)
+		page_corrupted(check->index, block, "it is not a page of this access method");
 	page_check(check->index, block, page, *kind);
 	return true;
 }

@@ -55,6 +55,10 @@ typedef struct Candidate
 /* Most that graph_search_runners_up() gives. */
 #define GRAPH_MAX_RUNNERS_UP 256
 
+#define CANDIDATE_UNWANTED 0x0010 /* of no use to this search, which passes through it: see PageStore.wanted */
+/* What a walk passes through: it is in the pool, but does not count there, and no result. */
+#define CANDIDATE_BRIDGE (CANDIDATE_DEAD | CANDIDATE_UNWANTED)
+
 #define CANDIDATE_TAKEN 0x0004 /* used by the caller already */
 
 /* selected before, together with the others so marked: none of them rejects another */
@@ -148,7 +152,7 @@ typedef struct GraphSearch
 	Candidate *pool; /* sorted by dist */
 	int npool;
 	int pool_size;
-	int nlive; /* of them not dead: at most ef */
+	int nlive; /* of them no bridges: at most ef */
 	int cursor;
 	Candidate *discarded; /* in no order */
 	int ndiscarded;

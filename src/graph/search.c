@@ -114,7 +114,7 @@ search_rank_dist(const GraphSearch *search, int rank)
 		int left = rank;
 
 		for (at = -1; left > 0;)
-			left -= !(search->pool[++at].flags & CANDIDATE_DEAD);
+			left -= !(search->pool[++at].flags & CANDIDATE_BRIDGE);
 	}
 	return search->pool[at].dist;
 }
@@ -156,7 +156,7 @@ search_discard_last(GraphSearch *search)
 {
 	Candidate *last = &search->pool[--search->npool];
 
-	search->nlive -= !(last->flags & CANDIDATE_DEAD);
+	search->nlive -= !(last->flags & CANDIDATE_BRIDGE);
 	search->discarded[search->ndiscarded++] = *last;
 }
 
@@ -177,7 +177,7 @@ search_merge(GraphSearch *search, const Candidate *candidates, int n)
 	{
 		candidates_shift(pool, rank[i], end, i + 1);
 		pool[rank[i] + i] = candidates[order[i]];
-		search->nlive += !(candidates[order[i]].flags & CANDIDATE_DEAD);
+		search->nlive += !(candidates[order[i]].flags & CANDIDATE_BRIDGE);
 		end = rank[i];
 	}
 	search->npool += n;
@@ -435,7 +435,7 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 			Candidate *candidate = &search->discarded[i];
 
 			within[nwithin] = candidate;
-			nwithin += (candidate->dist < limit) & !(candidate->flags & (CANDIDATE_DEAD | CANDIDATE_TAKEN));
+			nwithin += (candidate->dist < limit) & !(candidate->flags & (CANDIDATE_BRIDGE | CANDIDATE_TAKEN));
 		}
 		for (int i = nwithin - 1; i >= 0; i--)
 		{
@@ -518,7 +518,7 @@ search_refill(GraphSearch *search, int nlive)
 
 			Assert(search->npool == 0 || search->pool[search->npool - 1].dist <= nearest->dist);
 			search->pool[search->npool++] = *nearest;
-			search->nlive += !(nearest->flags & CANDIDATE_DEAD);
+			search->nlive += !(nearest->flags & CANDIDATE_BRIDGE);
 		}
 	}
 }
@@ -530,7 +530,7 @@ discarded_within(const GraphSearch *search, float bound)
 	int n = 0;
 
 	for (int i = 0; i < search->ndiscarded; i++)
-		n += (search->discarded[i].dist < bound) & !(search->discarded[i].flags & CANDIDATE_DEAD);
+		n += (search->discarded[i].dist < bound) & !(search->discarded[i].flags & CANDIDATE_BRIDGE);
 	return n;
 }
 

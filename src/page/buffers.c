@@ -36,6 +36,7 @@ reader_init(PageReader *reader, Relation index, IndexState *state)
 	reader->local = RelationUsesLocalBuffers(index);
 	reader->optimistic = !reader->lock && !reader->local;
 	reader->strategy = NULL;
+	reader->rows = NULL;
 	Assert(state->nhints > 0 && (state->nhints & (state->nhints - 1)) == 0);
 }
 

@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "compat.h"
 #include "graph/graph.h"
@@ -128,6 +129,7 @@ typedef struct PageReader
 	bool local;                    /* a temporary table's buffers: no hints */
 	bool optimistic;               /* measure nodes without pins: see visit.c */
 	BufferAccessStrategy strategy; /* of reader_lock_page() and reader_lock_any() */
+	struct NodeRow *rows;          /* where nodes_measure() is to say what it read of their rows; or NULL */
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);
@@ -276,6 +278,16 @@ extern void vector_distances(PageReader *reader, const CodeQuery *query, const B
 
 /* visit.c */
 
+/*
+ * What was read of an element's rows when it was measured.  Without a lock: where the slot is being freed or reused, it may be
+ * anything.
+ */
+typedef struct NodeRow
+{
+	ItemPointerData heap_tid; /* not valid for a shell */
+	NodeId duplicates;
+} NodeRow;
+
 /* The kind of page that a layer's nodes are on. */
 static inline PageKind
 layer_kind(int layer)
@@ -301,11 +313,19 @@ typedef struct NodePlace
 	Slot *slot;
 } NodePlace;
 
+/* The node will be asked for in nodes_fetch(), not at once. */
+static inline void
+node_expect(PageReader *reader, NodeId node)
+{
+	if (!reader->local)
+		__builtin_prefetch(reader_hint(reader, node_block(&reader->state->layout, node)));
+}
+
 /* Finds out where n nodes are, at most GRAPH_MAX_LINKS, and starts fetching them. */
 extern void nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places);
 /*
  * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills in
- * bounds only if asked to.  Returns how many are on the layer.
+ * bounds only if asked to, and reader->rows[i] where that is not NULL.  Returns how many are on the layer.
  */
 extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
 						 const NodePlace *places, int n, bool bounds, Candidate *out);
@@ -339,6 +359,12 @@ typedef struct PageStore
 	char *copies;   /* codes() copies here */
 	Size copies_size;
 	char *vector_copy; /* room for one vector of the stream */
+	/*
+	 * Is an element one that the search is for, by its rows?  Others are marked CANDIDATE_UNWANTED.  NULL: all are.  What it
+	 * says counts only while the element's slot is what it was: who uses the element asks again.
+	 */
+	bool (*wanted)(const NodeRow *row, void *arg);
+	void *wanted_arg;
 } PageStore;
 
 /* Below so many bits a dimension neighbours are selected by the vectors, where the index has them. */
@@ -419,20 +445,23 @@ extern Buffer rowmap_edit(PageReader *reader, PageEdit *edit, const MapPlace *pl
 /* Sets the entry of a row, in an edit of its own.  The caller holds no lock. */
 extern void rowmap_set(PageReader *reader, ItemPointer tid, NodeId node, bool wal);
 
-/* Reading one entry after the other.  Starts zeroed. */
+/* Reading the entries of one block of the table after the other.  Starts zeroed. */
 typedef struct MapCursor
 {
 	bool valid;
 	uint32 leaf;
-	BlockNumber block; /* InvalidBlockNumber: there is no such leaf */
+	BlockNumber block;                 /* InvalidBlockNumber: there is no such leaf */
+	Buffer buffer;                     /* the leaf's pin; not during recovery */
+	NodeId copy[MaxHeapTuplesPerPage]; /* during recovery, the entries */
 } MapCursor;
 
 /*
- * Copies the entries of offsets 1 to state->map_stride of a block of the table; false if there are none.  What an entry says
- * is a hint: it counts only if the node is live and its row, or one of its duplicates, is that row.  Takes no lock but the
- * share lock during recovery, for the time of the call.
+ * The entries of offsets 1 to state->map_stride of a block of the table, to be read each once before the next call; NULL if
+ * there are none.  What an entry says is a hint: it counts only if the node is live and its row, or one of its duplicates, is
+ * that row.  Keeps a pin until rowmap_done(); takes no lock but the share lock during recovery, for the time of the call.
  */
-extern bool rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block, NodeId *nodes);
+extern const volatile NodeId *rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block);
+extern void rowmap_done(PageReader *reader, MapCursor *cursor);
 
 /* Heap blocks whose entries are on one leaf. */
 static inline uint32

@@ -15,8 +15,8 @@
  * - A word of an inner page and a root is set once.
  *
  * Locks: a leaf's exclusive lock to set an entry, taken after all others.  The map grows under the meta page's exclusive
- * lock; the lock of an inner page is taken behind it.  Readers hold a pin, and during recovery the share lock, of one page at a
- * time.
+ * lock; the lock of an inner page is taken behind it.  Readers hold a pin of one page at a time, and during recovery the share
+ * lock while they copy what they read.
  */
 #include "postgres.h"
 
@@ -178,30 +178,49 @@ rowmap_set(PageReader *reader, ItemPointer tid, NodeId node, bool wal)
 	UnlockReleaseBuffer(buffer);
 }
 
-bool
-rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block, NodeId *nodes)
+/* Goes to the leaf of a block of the table. */
+static void
+go_to_leaf(PageReader *reader, MapCursor *cursor, uint32 leaf)
+{
+	rowmap_done(reader, cursor);
+	cursor->leaf = leaf;
+	cursor->block = find_leaf(reader, reader->state->map_roots, leaf);
+	cursor->valid = true;
+	if (cursor->block != InvalidBlockNumber && !reader->lock)
+		cursor->buffer = reader_pin(reader, cursor->block, PAGE_MAP_LEAF);
+}
+
+const volatile NodeId *
+rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block)
 {
 	IndexState *state = reader->state;
-	const volatile uint32 *words;
+	const volatile NodeId *words;
 	uint32 leaf;
 	Buffer buffer;
 
 	Assert(!page_lock_is_held());
 	if (state->map_stride == 0)
-		return false;
+		return NULL;
 	leaf = map_leaf(state, heap_block);
 	if (!cursor->valid || cursor->leaf != leaf)
-	{
-		cursor->leaf = leaf;
-		cursor->block = find_leaf(reader, state->map_roots, leaf);
-		cursor->valid = true;
-	}
+		go_to_leaf(reader, cursor, leaf);
 	if (cursor->block == InvalidBlockNumber)
-		return false;
+		return NULL;
+	if (BufferIsValid(cursor->buffer))
+		return map_words(BufferGetPage(cursor->buffer)) + map_first_word(state, heap_block);
 	buffer = reader_pin(reader, cursor->block, PAGE_MAP_LEAF);
 	words = map_words(BufferGetPage(buffer)) + map_first_word(state, heap_block);
 	for (int i = 0; i < state->map_stride; i++)
-		nodes[i] = words[i];
+		cursor->copy[i] = words[i];
 	reader_unpin(reader, buffer);
-	return true;
+	return cursor->copy;
+}
+
+void
+rowmap_done(PageReader *reader, MapCursor *cursor)
+{
+	if (BufferIsValid(cursor->buffer))
+		ReleaseBuffer(cursor->buffer);
+	cursor->buffer = InvalidBuffer;
+	cursor->valid = false;
 }

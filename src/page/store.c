@@ -38,11 +38,18 @@ page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const Nod
 {
 	PageStore *pages = page_store(store);
 	FetchedNodes *fetched = &pages->fetched[pages->fetched[0].nodes != nodes];
+	bool choosy = layer == 0 && pages->wanted != NULL;
+	NodeRow rows[GRAPH_MAX_LINKS];
 	int nfound;
 
 	Assert(fetched->nodes == nodes);
 	fetched->nodes = NULL;
+	pages->reader.rows = choosy ? rows : NULL;
 	nfound = nodes_measure(&pages->reader, query, layer, nodes, fetched->places, n, false, out);
+	pages->reader.rows = NULL;
+	for (int i = 0; i < n && choosy; i++)
+		if (out[i].node != NODE_NONE && !pages->wanted(&rows[i], pages->wanted_arg))
+			out[i].flags |= CANDIDATE_UNWANTED;
 	if (nfound < n)
 		for (int i = nfound = 0; i < n; i++)
 			if (out[i].node != NODE_NONE)

@@ -67,8 +67,17 @@ place_find(PageReader *reader, NodeId node, PageKind kind, NodePlace *place)
 
 /* What is read of a slot beside its code; false if it is not on the layer. */
 static inline bool
-candidate_read(Candidate *candidate, const Slot *slot, int layer)
+candidate_read(Candidate *candidate, NodeRow *row, const Slot *slot, int layer)
 {
+	if (row != NULL)
+	{
+		row->heap_tid = slot->u.heap_tid;
+		row->duplicates = *(const volatile NodeId *) &slot->next;
+		/* a slot that is freed loses its heap TID after its state */
+		pg_read_barrier();
+		if (slot->state == SLOT_SHELL)
+			ItemPointerSetInvalid(&row->heap_tid);
+	}
 	if (!slot_is_on(slot, layer))
 		return false;
 	candidate->generation = slot->generation;
@@ -93,7 +102,7 @@ measure_pinned(Batch *batch, int i)
 	Buffer buffer = pin_slot(reader, batch->nodes[i], layer_kind(batch->layer), &slot);
 
 	out->node = NODE_NONE;
-	if (candidate_read(out, slot, batch->layer))
+	if (candidate_read(out, reader->rows ? &reader->rows[i] : NULL, slot, batch->layer))
 	{
 		float bound = 0;
 		float dist =
@@ -128,7 +137,7 @@ measure_chunk(Batch *batch, int from, int n)
 			batch->missed[batch->nmissed++] = i;
 			continue;
 		}
-		if (candidate_read(&batch->out[i], place->slot, batch->layer))
+		if (candidate_read(&batch->out[i], reader->rows ? &reader->rows[i] : NULL, place->slot, batch->layer))
 		{
 			cooling[ncodes] = glance_is_cooling(state);
 			codes[ncodes] = slot_code(&reader->state->layout, place->slot);

@@ -26,6 +26,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "planner/chain.h"
+#include "planner/cost.h"
 #include "planner/missing.h"
 #include "planner/range.h"
 #include "utils/lsyscache.h"
@@ -49,18 +50,8 @@
 /* Of a path that is good for nothing: above what users have disabled.  Not infinity, which sorts would make NaN of. */
 #define REFUSED_COST 1.0e30
 
-/* An index as the estimate sees it. */
-typedef struct ScanModel
-{
-	double rows; /* in the index */
-	BlockNumber pages;
-	int m;
-	int ef_search;
-	double visit_cost; /* of measuring a node, CPU only */
-} ScanModel;
-
-static void
-model_read(ScanModel *model, IndexOptInfo *info)
+void
+scan_model_read(ScanModel *model, IndexOptInfo *info)
 {
 	/* the planner holds a lock already */
 	Relation index = index_open(info->indexoid, NoLock);
@@ -73,6 +64,7 @@ model_read(ScanModel *model, IndexOptInfo *info)
 	model->pages = Max(info->pages, 1);
 	model->m = options_m(index);
 	model->ef_search = settings_of(index).ef_search;
+	model->mapped = options_row_map(index);
 	model->visit_cost =
 		cpu_index_tuple_cost + cpu_operator_cost * (1.0 + (double) code_size(&spec) / BYTES_PER_OPERATOR);
 	index_close(index, NoLock);
@@ -96,8 +88,8 @@ search_visits(const ScanModel *model)
  * in it; a table's pages are charged in full though they are often cached too, but its TOASTed vectors not at all, and
  * those would cost a sequential scan ten times what it is charged.
  */
-static double
-page_cost(const ScanModel *model, double random_cost)
+Cost
+scan_page_cost(const ScanModel *model, double random_cost)
 {
 	double cached = Min(1.0, (double) effective_cache_size / model->pages);
 
@@ -183,6 +175,18 @@ is_by_distance(const IndexPath *path)
 		   call.function.element == own_class(info->opfamily[0], info->opcintype[0], &fault);
 }
 
+Cost
+scan_prepare_cost(PlannerInfo *root, const IndexPath *path)
+{
+	return cpu_operator_cost * PREPARE_OPERATORS + index_other_operands_eval_cost(root, path->indexorderbys);
+}
+
+Cost
+scan_rerank_cost(void)
+{
+	return RERANK_TUPLES * cpu_tuple_cost;
+}
+
 /* Of the IndexPath's costs, those of a path that is good for nothing. */
 static void
 refuse(IndexPath *path, Cost *startup, Cost *total)
@@ -217,19 +221,18 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 		return;
 	}
 	genericcostestimate(root, path, loop_count, &generic);
-	model_read(&model, path->indexinfo);
+	scan_model_read(&model, path->indexinfo);
 	visits = search_visits(&model);
 	/* in a nested loop later searches find the pages of the earlier ones */
 	pages = index_pages_fetched(visits * loop_count, model.pages, model.pages, root) / loop_count;
 	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, NULL);
 
-	*indexStartupCost = cpu_operator_cost * PREPARE_OPERATORS + visits * model.visit_cost +
-						pages * page_cost(&model, random_cost) + model.ef_search * RERANK_TUPLES * cpu_tuple_cost +
-						index_other_operands_eval_cost(root, path->indexorderbys) +
+	*indexStartupCost = scan_prepare_cost(root, path) + visits * model.visit_cost +
+						pages * scan_page_cost(&model, random_cost) + model.ef_search * scan_rerank_cost() +
 						(use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0);
 	reads = range_ends(root, path) ? range_rows(root, path) : model.rows;
-	row_cost = model.m * ROW_VISITS * (model.visit_cost + page_cost(&model, random_cost)) +
-			   RERANK_TUPLES * cpu_tuple_cost + heap_page_cost(root, path->indexinfo);
+	row_cost = model.m * ROW_VISITS * (model.visit_cost + scan_page_cost(&model, random_cost)) + scan_rerank_cost() +
+			   heap_page_cost(root, path->indexinfo);
 	*indexTotalCost = *indexStartupCost + reads * row_cost;
 	*indexSelectivity = generic.indexSelectivity * Min(reads / model.rows, 1.0);
 	*indexPages = pages;

@@ -4,7 +4,7 @@
  * SELECT id FROM t ORDER BY v <-> $1 LIMIT k has the distance in its target list as a hidden column, because the planner
  * sorts by columns.  When an index delivers the order no sort is left, but the column is still computed for each row that
  * is returned, which means fetching its vector, mostly from the TOAST table: a good part of a fast query.  So where an
- * index scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in their order (by
+ * index scan or a filtered scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in their order (by
  * nested loops), hidden columns that are what the scan orders by, or are computed from it as a similarity is, become
  * NULL.
  *
@@ -20,6 +20,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "planner/chain.h"
+#include "planner/filtered.h"
 #include "planner/planner.h"
 #include "utils/rel.h"
 
@@ -30,19 +31,24 @@ keeps_order(const Plan *plan)
 	return IsA(plan, NestLoop) || (IsA(plan, Result) && plan->lefttree != NULL);
 }
 
-/* The index scan that a plan's rows come from: itself, or the outer side of nested loops; NULL if it is none of ours. */
-static IndexScan *
-scan_below(Plan *plan)
+/*
+ * The distance in whose order a plan's rows come from a scan of ours: the plan itself, or the outer side of nested loops; NULL
+ * if they do not.
+ */
+static OpExpr *
+order_below(Plan *plan)
 {
 	IndexScan *scan;
 
 	while (plan != NULL && keeps_order(plan))
 		plan = plan->lefttree;
+	if (is_filtered_scan(plan))
+		return filtered_distance((CustomScan *) plan);
 	scan = (IndexScan *) plan;
 	if (plan == NULL || !IsA(plan, IndexScan) || scan->indexorderbyorig == NIL ||
 		!IsA(linitial(scan->indexorderbyorig), OpExpr) || !own_index_oid(scan->indexid))
 		return NULL;
-	return scan;
+	return linitial_node(OpExpr, scan->indexorderbyorig);
 }
 
 /* The entry below that a column is just passed on from; NULL if there is none. */
@@ -72,38 +78,37 @@ in_terms_of_scan(Node *expr, void *join)
 
 /* Is what the scan orders by in an expression, as the distance or as the similarity that is its negative? */
 static bool
-has_scan_distance(Node *expr, void *arg)
+has_scan_distance(Node *expr, void *order)
 {
-	const IndexScan *scan = arg;
 	DistanceCall ordering;
 	DistanceCall call;
 
 	if (expr == NULL)
 		return false;
-	if (distance_call(linitial(scan->indexorderbyorig), &ordering) && distance_call(expr, &call) &&
+	if (distance_call(order, &ordering) && distance_call(expr, &call) &&
 		call.function.element == ordering.function.element && call.function.type == ordering.function.type &&
 		((equal(call.left, ordering.left) && equal(call.right, ordering.right)) ||
 		 (equal(call.left, ordering.right) && equal(call.right, ordering.left))))
 		return true;
-	return expression_tree_walker(expr, has_scan_distance, arg);
+	return expression_tree_walker(expr, has_scan_distance, order);
 }
 
 /* Is that what the scan's rows are in the order of? */
 static bool
-is_order(Expr *expr, Plan *plan, IndexScan *scan)
+is_order(Expr *expr, Plan *plan, OpExpr *order)
 {
 	if (keeps_order(plan))
 		expr = (Expr *) in_terms_of_scan((Node *) expr, plan);
-	return has_scan_distance((Node *) expr, scan);
+	return has_scan_distance((Node *) expr, order);
 }
 
 static void
 drop_hidden_distance(Limit *limit)
 {
-	IndexScan *scan = scan_below(limit->plan.lefttree);
+	OpExpr *order = order_below(limit->plan.lefttree);
 	ListCell *cell;
 
-	if (limit->limitOption != LIMIT_OPTION_COUNT || scan == NULL)
+	if (limit->limitOption != LIMIT_OPTION_COUNT || order == NULL)
 		return;
 	foreach (cell, limit->plan.targetlist)
 	{
@@ -117,7 +122,7 @@ drop_hidden_distance(Limit *limit)
 			plan = plan->lefttree;
 			computed = passed_entry((Node *) computed->expr, plan);
 		}
-		if (computed != NULL && computed->resjunk && is_order(computed->expr, plan, scan))
+		if (computed != NULL && computed->resjunk && is_order(computed->expr, plan, order))
 			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}
 }

@@ -15,6 +15,7 @@
 #include "optimizer/paths.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "planner/filtered.h"
 #include "planner/path.h"
 #include "planner/range.h"
 #include "planner/planner.h"
@@ -85,6 +86,8 @@ set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 		paths_add(root, rel);
 		range_paths_add(root, rel);
 	}
+	if (enable_indexscan && rte->rtekind == RTE_RELATION && rte->tablesample == NULL && !IS_DUMMY_REL(rel))
+		filtered_paths_add(root, rel);
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
 }
@@ -160,12 +163,16 @@ define_settings(void)
 							 "Sets whether queries for all rows within a distance may go by an index.",
 							 "Such queries are exact without. By an index some of the rows may be missing.",
 							 &hnsw_range_scan, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("hnsw.filtered_scan", "Sets whether other indexes' bitmaps may narrow a vector search.",
+							 "If it is off, the rows of an ordered scan are filtered one by one.", &hnsw_filtered_scan,
+							 true, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 void
 planner_init(void)
 {
 	define_settings();
+	filtered_init();
 	previous_planner = planner_hook;
 	planner_hook = plan_query;
 	previous_set_rel_pathlist = set_rel_pathlist_hook;

@@ -123,25 +123,58 @@ path_order(PlannerInfo *root, IndexOptInfo *info, const PathKey *key, Node *expr
 	return distance;
 }
 
-static void
-add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
+/*
+ * The distance in whose order an index's rows are in the first part of the query's; NULL if they are not.  *native: the
+ * planner sees that, too.
+ */
+static OpExpr *
+first_order(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info, bool *native)
 {
 	PathKey *key = linitial_node(PathKey, root->query_pathkeys);
 	MEMBER_ITERATOR members;
 	EquivalenceMember *member;
+	OpExpr *first = NULL;
 
+	*native = false;
 	MEMBERS_BEGIN(&members, key->pk_eclass, rel);
 	while ((member = MEMBERS_NEXT(&members, key->pk_eclass)) != NULL)
 	{
 		Node *expr = (Node *) member->em_expr;
 		OpExpr *distance = bms_equal(member->em_relids, rel->relids) ? path_order(root, info, key, expr) : NULL;
 
-		if (distance == NULL || is_native(root, key, expr, distance))
+		if (distance == NULL)
 			continue;
-		add_path(rel, (Path *) create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
-												 list_make1(key), ForwardScanDirection, false, NULL, 1.0, false));
-		return;
+		if (first == NULL)
+			first = distance;
+		*native |= is_native(root, key, expr, distance);
 	}
+	return first;
+}
+
+static IndexPath *
+make_path(PlannerInfo *root, IndexOptInfo *info, OpExpr *distance)
+{
+	return create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
+							 list_make1(linitial(root->query_pathkeys)), ForwardScanDirection, false, NULL, 1.0, false);
+}
+
+IndexPath *
+path_by_distance(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
+{
+	bool native;
+	OpExpr *distance = first_order(root, rel, info, &native);
+
+	return distance != NULL ? make_path(root, info, distance) : NULL;
+}
+
+static void
+add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
+{
+	bool native;
+	OpExpr *distance = first_order(root, rel, info, &native);
+
+	if (distance != NULL && !native)
+		add_path(rel, (Path *) make_path(root, info, distance));
 }
 
 void

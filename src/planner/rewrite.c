@@ -182,6 +182,7 @@ rewrite_query(Node *node, void *outer)
 	order_by_distance(query);
 	order_by_unrounded(query);
 	order_by_value(&level);
+	filter_by_keys(query);
 	return query_tree_walker(query, rewrite_query, &level, 0);
 }
 

@@ -4,6 +4,7 @@
  * rewrite.c          which queries, and rounded distances
  * rewrite_rank.c     rows that are numbered by distance
  * rewrite_one_row.c  distances from what a table of one row has
+ * rewrite_keys.c     conditions on other tables that give a few keys
  */
 #ifndef HNSWC_REWRITE_H
 #define HNSWC_REWRITE_H
@@ -43,5 +44,9 @@ extern void limit_ranks(Query *query);
 /* rewrite_one_row.c */
 
 extern void order_by_value(QueryLevel *level);
+
+/* rewrite_keys.c */
+
+extern void filter_by_keys(Query *query);
 
 #endif /* HNSWC_REWRITE_H */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "am/am.h"
+#include "planner/filtered.h"
 #include "planner/running.h"
 #include "compat.h"
 #include "executor/executor.h"
@@ -41,7 +42,8 @@ typedef struct NodeLookup
 static bool
 is_node_of(PlanState *node, IndexScanDesc scan)
 {
-	return IsA(node, IndexScanState) && ((IndexScanState *) node)->iss_ScanDesc == scan;
+	return (IsA(node, IndexScanState) && ((IndexScanState *) node)->iss_ScanDesc == scan) ||
+		   filtered_scan_desc(node) == scan;
 }
 
 /*
@@ -88,7 +90,8 @@ find_nodes(PlanState *node, void *arg)
 
 	if (is_node_of(node, lookup->scan))
 	{
-		lookup->found.scan = (IndexScanState *) node;
+		if (IsA(node, IndexScanState))
+			lookup->found.scan = (IndexScanState *) node;
 		return true;
 	}
 	if (IsA(node, LimitState) && is_limited(node, lookup->scan, &beyond))

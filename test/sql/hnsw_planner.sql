@@ -40,6 +40,7 @@ UPDATE large SET kind = id % 100;
 CREATE INDEX ON large (kind);
 VACUUM FULL large;
 ANALYZE large;
+SET hnsw.filtered_scan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM large WHERE kind < 4 ORDER BY v <-> target() LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM large WHERE kind < 20 ORDER BY v <-> target() LIMIT 10;
 -- not where they have to be fetched from the TOAST table
@@ -49,6 +50,7 @@ CREATE INDEX ON outside (kind);
 VACUUM ANALYZE outside;
 EXPLAIN (COSTS OFF) SELECT id FROM outside WHERE kind < 8 ORDER BY v <-> target(520) LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM outside WHERE kind < 1 ORDER BY v <-> target(520) LIMIT 10;
+RESET hnsw.filtered_scan;
 DROP TABLE outside;
 -- as an inner side
 EXPLAIN (COSTS OFF) SELECT t.id, s.id FROM tiny t, LATERAL (SELECT id FROM large ORDER BY large.v <-> t.v LIMIT 3) s;

@@ -39,6 +39,11 @@ my @cases = (
 	# pages
 	[ 'page id', sub { $_[0]->page(2, 'page_id', 1) }, 'at BLOCK: it is not a page of this access method' ],
 	[ 'kind of page', sub { $_[0]->page(2, 'kind', 9) }, 'at BLOCK: it is not a page of this access method' ],
+	[ 'a kind that is only asked for', sub { $_[0]->page(2, 'kind', 8) }, 'at BLOCK: it is not a page of this access method' ],
+	# the row map
+	[ 'a root that is no page of the map', sub { my $f = shift; $f->meta('map_root', ($f->pages_of($ELEMENT))[0]) }, 'at BLOCK: the row map leads to block \\d+, which is no such page' ],
+	[ 'a page of the map that nothing leads to', sub { my $f = shift; $f->meta('map_root', 0) }, 'at BLOCK: nothing leads to this page of the row map' ],
+	[ 'an entry that is no element', sub { my $f = shift; $f->at(($f->pages_of(HnswPages::MAP_LEAF))[0] * 8192 + 24, 'L', $f->node(($f->pages_of($UPPER))[0], 0)) }, 'at BLOCK: entry 0 of the row map leads to block \\d+, which has no elements' ],
 	[ 'elements as upper nodes', sub { my $f = shift; $f->page(($f->pages_of($ELEMENT))[0], 'kind', $UPPER) }, 'at BLOCK: a page without elements has vectors' ],
 	[ 'a second page of parameters', sub { my $f = shift; $f->page(($f->pages_of($VECTOR))[0], 'kind', HnswPages::PARAMS) }, 'at BLOCK: a page of parameters is where none can be' ],
 	[ 'vectors in place of parameters', sub { $_[0]->page(1, 'kind', $VECTOR) }, 'at BLOCK: expected a page of kind 4, not 3' ],

@@ -7,7 +7,7 @@ use warnings;
 use PostgreSQL::Test::Utils;
 
 use constant { BLOCK => 8192, HEADER => 24, TAIL => 32, NONE => 0xFFFFFFFF };
-use constant { ELEMENT => 0, UPPER => 1, DUPLICATE => 2, VECTOR => 3, PARAMS => 4, META => 5 };
+use constant { ELEMENT => 0, UPPER => 1, DUPLICATE => 2, VECTOR => 3, PARAMS => 4, META => 5, MAP_LEAF => 6 };
 use constant { UNUSED => 0, LIVE => 1, SHELL => 2, DEAD => 3, FREE => 4 };
 
 # Field => [ offset, what pack() calls its type ]: of the page header and of the tail, in a page; of the meta page; of slots.
@@ -21,7 +21,7 @@ my %meta_fields = (
 	slot_size => [ 36, 'S' ], slot_start => [ 38, 'S' ], slots_per_page => [ 40, 'S' ], left_out => [ 42, 'S' ],
 	entry => [ 52, 'L' ], fill_page => [ 56, 'L' ], free_head => [ 68, 'L' ], free_tail => [ 80, 'L' ],
 	vector_block => [ 92, 'L' ], vector_end => [ 96, 'L' ], vector_offset => [ 100, 'L' ], tuples => [ 104, 'd' ],
-	reach => [ 112, 'f' ]);
+	reach => [ 112, 'f' ], map_root => [ 132, 'L' ]);
 my %slot_fields = (
 	tid => [ 0, 'a6' ], base => [ 0, 'L' ], base_rest => [ 4, 'S' ], owner => [ 0, 'L' ], count => [ 4, 'S' ], generation => [ 6, 'S' ],
 	state => [ 8, 'C' ], layer => [ 9, 'C' ], reserved => [ 10, 'S' ], next => [ 12, 'L' ]);
