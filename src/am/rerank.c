@@ -222,7 +222,7 @@ scan_measure_rows(HnswScan *so, const ItemPointerData *tids, int n)
 	for (int i = 0; i < n; i++)
 	{
 		ItemPointerData tid = tids[i];
-		float dist;
+		double dist;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!table_distance(so, &tid, &dist))

@@ -264,7 +264,7 @@ extern void scan_set_measure(HnswScan *so);
 /* Queues more of them; false if there are none. */
 extern bool scan_set_more(HnswScan *so);
 /* Is none of those that are not queued nearer than this?  If one may be, more are queued. */
-extern bool scan_set_is_beyond(HnswScan *so, float dist);
+extern bool scan_set_is_beyond(HnswScan *so, double measured);
 
 /* sweep.c */
 

@@ -162,6 +162,7 @@ scan_filter_begin(HnswScan *so)
 	double walk = filter_walk_visits(&model);
 
 	so->query = coder_query(so->state->coder, so->query_memory, so->query_vector, so->scratch);
+	code_query_relative(so->query);
 	so->answered = 0;
 	so->remembers = false;
 	if (filter_walks(&model))

@@ -114,7 +114,7 @@ measure_batch(SetMeasure *set, RowBatch *batch)
 		Candidate *found = &set->found[i];
 		bool live = found->node != NODE_NONE && !(found->flags & CANDIDATE_DEAD);
 
-		if (so->type->distance != NULL)
+		if (so->type->sketch_dims > 0)
 			found->bound = INFINITY; /* a sketch has none */
 		if (live && set->rows[i].duplicates != NODE_NONE)
 		{
@@ -351,9 +351,9 @@ scan_set_more(HnswScan *so)
 }
 
 bool
-scan_set_is_beyond(HnswScan *so, float dist)
+scan_set_is_beyond(HnswScan *so, double measured)
 {
-	if (so->set.n == 0 || so->set.least >= dist)
+	if (so->set.n == 0 || so->set.least >= code_query_estimate(so->query, measured))
 		return true;
 	(void) scan_set_more(so);
 	return false;
