@@ -254,21 +254,23 @@ raise_class(Relation index, const char *fault)
 }
 
 const ElementType *
+element_type_of(const ElementType *type, int dims)
+{
+	const ElementType *plain = type->plain;
+
+	Assert(type->dims != NULL && type->elements != NULL);
+	Assert((type->sketch_dims > 0) == (plain != NULL));
+	return plain != NULL && dims > 0 && dims <= plain->max_dims ? plain : type;
+}
+
+const ElementType *
 element_type(Relation index)
 {
 	FmgrInfo *support = index_getprocinfo(index, 1, HNSWC_TYPE_PROC);
 
-	int32 dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-
 	for (const ElementType *const *type = element_types; *type != NULL; type++)
 		if ((*type)->support.address == support->fn_addr)
-		{
-			const ElementType *plain = (*type)->plain;
-
-			Assert((*type)->dims != NULL && (*type)->elements != NULL);
-			Assert(((*type)->sketch_dims > 0) == (plain != NULL));
-			return plain != NULL && dims > 0 && dims <= plain->max_dims ? plain : *type;
-		}
+			return element_type_of(*type, TupleDescAttr(RelationGetDescr(index), 0)->atttypmod);
 	raise_class(index, "Its support function is not one of hnsw's.");
 }
 

@@ -70,6 +70,9 @@ extern const ElementType *const element_types[];
  */
 extern const ElementType *element_type(Relation index);
 
+/* What an operator class's type is for columns of so many dimensions: a sketch, or what stands for it. */
+extern const ElementType *element_type_of(const ElementType *type, int dims);
+
 /* Errors out unless the index's operator class orders its type by the distance that its descriptor is for. */
 extern void element_check_class(Relation index);
 

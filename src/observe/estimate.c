@@ -68,6 +68,7 @@ choose_shape(const ElementType *type, int dims, Datum options, IndexShape *shape
 	if (dims < 1 || dims > type->max_dims)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s must be from 1 to %d, not %d", type->dims_name, type->max_dims, dims)));
+	type = element_type_of(type, dims);
 	memset(shape, 0, sizeof(*shape));
 	shape->type = type->id;
 	shape->spec.metric = type->metric;
