@@ -1,13 +1,16 @@
 /*
- * client: asks one prepared query again and again, as a driver with binary parameters does, for bench/run.
+ * client: asks one prepared query again and again, as a driver with binary parameters does, for
+ * bench/run.
  *
  *   client VECTORS QUERY SECONDS CPU SEED PIPELINE
  *
- * VECTORS is a query whose first column has the values to ask with, QUERY one with the parameter $1 of their type. The
- * connection is libpq's environment. Pins itself to CPU and, where the server is on this machine and it is permitted, its
- * backend too; asks for SECONDS with values at random; prints "qps N pinned 0|1".  PIPELINE statements are sent together,
- * in libpq's pipeline mode, before their answers are read; with 1 each is waited for before the next.  pgbench would send a
- * value as text, so that the time to parse hundreds of numbers would be measured, or make the query look it up in a table.
+ * VECTORS is a query whose first column has the values to ask with, QUERY one with the parameter $1
+ * of their type. The connection is libpq's environment. Pins itself to CPU and, where the server is
+ * on this machine and it is permitted, its backend too; asks for SECONDS with values at random;
+ * prints "qps N pinned 0|1". PIPELINE statements are sent together, in libpq's pipeline mode,
+ * before their answers are read; with 1 each is waited for before the next. pgbench would send a
+ * value as text, so that the time to parse hundreds of numbers would be measured, or make the query
+ * look it up in a table.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -138,7 +141,8 @@ main(int argc, char **argv)
 	if (PQstatus(conn) != CONNECTION_OK)
 		fail(conn, "connection");
 	/* a process of that number is the backend only if it runs here */
-	pinned = pin(0, atoi(argv[4])) && PQhost(conn)[0] == '/' && pin(PQbackendPID(conn), atoi(argv[4]));
+	pinned =
+		pin(0, atoi(argv[4])) && PQhost(conn)[0] == '/' && pin(PQbackendPID(conn), atoi(argv[4]));
 	vectors = vectors_get(conn, argv[1]);
 	type = PQftype(vectors, 0);
 	if (PQresultStatus(PQprepare(conn, "q", argv[2], 1, &type)) != PGRES_COMMAND_OK)

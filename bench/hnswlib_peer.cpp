@@ -3,9 +3,10 @@
  *
  *   hnswlib_peer BASE QUERIES l2|ip M EF_CONSTRUCTION THREADS CPU
  *
- * BASE and QUERIES are .fvecs files (for cosine the caller normalises and asks for ip). Builds the index with THREADS
- * threads, prints "built SECONDS BYTES", pins itself to CPU where that is permitted ("pinned 1" or "pinned 0"), and then
- * answers commands from its standard input, on one thread:
+ * BASE and QUERIES are .fvecs files (for cosine the caller normalises and asks for ip). Builds the
+ * index with THREADS threads, prints "built SECONDS BYTES", pins itself to CPU where that is
+ * permitted ("pinned 1" or "pinned 0"), and then answers commands from its standard input, on one
+ * thread:
  *
  *   answer EF K           one line a query: the ids of the K nearest found
  *   speed EF K SECONDS    "qps N"
@@ -59,8 +60,9 @@ read_fvecs(const char *path)
 	{
 		vectors.dimensions = dimensions;
 		vectors.values.resize((vectors.count + 1) * vectors.dimensions);
-		in.read(reinterpret_cast<char *>(vectors.values.data() + vectors.count * vectors.dimensions),
-				dimensions * sizeof(float));
+		in.read(
+			reinterpret_cast<char *>(vectors.values.data() + vectors.count * vectors.dimensions),
+			dimensions * sizeof(float));
 		vectors.count++;
 	}
 	return vectors;
@@ -101,7 +103,10 @@ build(Index &index, const Vectors &base, int threads)
 		worker.join();
 }
 
-/* What the index takes beyond the struct itself: layer 0 with the vectors, and the links of the upper layers. */
+/*
+ * What the index takes beyond the struct itself: layer 0 with the vectors, and the links of the
+ * upper layers.
+ */
 static size_t
 size_of(Index &index, size_t count)
 {
@@ -145,7 +150,8 @@ main(int argc, char **argv)
 {
 	if (argc != 8)
 	{
-		std::fprintf(stderr, "usage: hnswlib_peer BASE QUERIES l2|ip M EF_CONSTRUCTION THREADS CPU\n");
+		std::fprintf(stderr,
+					 "usage: hnswlib_peer BASE QUERIES l2|ip M EF_CONSTRUCTION THREADS CPU\n");
 		return 2;
 	}
 	Vectors base = read_fvecs(argv[1]);

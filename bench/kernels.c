@@ -1,8 +1,8 @@
 /*
  * kernels.c: nanoseconds a call of every kernel, on every level that this CPU has.
  *
- * Each is measured twice: with its data in the first-level cache, and with codes or vectors drawn at random from
- * FAR_BYTES of memory, as a search meets them.  Run it by  make -C test/c bench.
+ * Each is measured twice: with its data in the first-level cache, and with codes or vectors drawn
+ * at random from FAR_BYTES of memory, as a search meets them. Run it by make -C test/c bench.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,8 +115,8 @@ main(void)
 	for (size_t i = 0; i < 1536; i++)
 		d.query[i] = (float) (i % 77) * 0.01f;
 	memset(d.levels, 85, 2 * 1536);
-	printf("ns a call: data in the first-level cache / at random from %d MB\n\n%-9s%-12s", FAR_BYTES >> 20, "level",
-		   "kernel");
+	printf("ns a call: data in the first-level cache / at random from %d MB\n\n%-9s%-12s",
+		   FAR_BYTES >> 20, "level", "kernel");
 	for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
 		printf("%12zu dims", dims[i]);
 	printf("\n");
@@ -130,7 +130,8 @@ main(void)
 			for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
 			{
 				d.n = dims[i];
-				printf("%9.1f /%6.1f", measure(k, kernel, &d, 1), measure(k, kernel, &d, FAR_BYTES));
+				printf("%9.1f /%6.1f", measure(k, kernel, &d, 1),
+					   measure(k, kernel, &d, FAR_BYTES));
 			}
 			printf("\n");
 		}

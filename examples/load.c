@@ -4,8 +4,9 @@
  *   cc -O2 -I"$(pg_config --includedir)" load.c -L"$(pg_config --libdir)" -lpq -o load
  *   ./load 100000 "dbname=mydb"
  *
- * Makes the table loaded_by_c (id bigint, embedding vector(8)) with as many rows as asked for. Put your own vectors in the place of
- * embedding_of(). Rows are collected in a buffer and sent in large pieces: COPY does not care where one ends.
+ * Makes the table loaded_by_c (id bigint, embedding vector(8)) with as many rows as asked for. Put
+ * your own vectors in the place of embedding_of(). Rows are collected in a buffer and sent in large
+ * pieces: COPY does not care where one ends.
  */
 #include <arpa/inet.h>
 #include <math.h>
@@ -18,7 +19,8 @@
 
 #define DIMENSIONS 8
 #define BUFFER_SIZE 65536
-#define ROW_SIZE (2 + 4 + 8 + 4 + 4 + 4 * DIMENSIONS) /* field count, then length and content of both fields */
+#define ROW_SIZE \
+	(2 + 4 + 8 + 4 + 4 + 4 * DIMENSIONS) /* field count, then length and content of both fields */
 
 static PGconn *conn;
 static char buffer[BUFFER_SIZE];
@@ -107,7 +109,8 @@ put_row(int64_t id)
 int
 main(int argc, char **argv)
 {
-	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* signature, flags, length of an extension */
+	/* signature, flags, length of an extension */
+	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 	int64_t rows = argc > 1 ? atoll(argv[1]) : 1000;
 	PGresult *result;
 

@@ -1,6 +1,6 @@
 /*
- * compat.h: what differs between the supported major versions of PostgreSQL, 15 to 18.  The only file that looks at
- * PG_VERSION_NUM.
+ * compat.h: what differs between the supported major versions of PostgreSQL, 15 to 18. The only
+ * file that looks at PG_VERSION_NUM.
  */
 #ifndef HNSWC_COMPAT_H
 #define HNSWC_COMPAT_H
@@ -26,11 +26,15 @@ typedef RelFileNode RelLocator;
 #define RELLOCATOR_EQUALS(a, b) RelFileNodeEquals(a, b)
 #endif
 
-/* Does a buffer's descriptor say that it holds this block of a relation's main fork?  Asked without its lock. */
+/*
+ * Does a buffer's descriptor say that it holds this block of a relation's main fork? Asked without
+ * its lock.
+ */
 #if PG_VERSION_NUM >= 160000
-#define BUFFER_TAG_IS(tag, locator, block)                                                                         \
-	((tag)->blockNum == (block) && (tag)->relNumber == (locator)->relNumber && (tag)->dbOid == (locator)->dbOid && \
-	 (tag)->spcOid == (locator)->spcOid && (tag)->forkNum == MAIN_FORKNUM)
+#define BUFFER_TAG_IS(tag, locator, block)                                     \
+	((tag)->blockNum == (block) && (tag)->relNumber == (locator)->relNumber && \
+	 (tag)->dbOid == (locator)->dbOid && (tag)->spcOid == (locator)->spcOid && \
+	 (tag)->forkNum == MAIN_FORKNUM)
 #else
 #define BUFFER_TAG_IS(tag, locator, block)                                                     \
 	((tag)->blockNum == (block) && (tag)->rnode.relNode == (locator)->relNode &&               \
@@ -39,14 +43,16 @@ typedef RelFileNode RelLocator;
 #endif
 
 /*
- * Counts n pages of a relation that were found in shared buffers, where PostgreSQL has not done it: for the relation and, from
- * 16 on, in pg_stat_io.  pgBufferUsage is apart.
+ * Counts n pages of a relation that were found in shared buffers, where PostgreSQL has not done it:
+ * for the relation and, from 16 on, in pg_stat_io. pgBufferUsage is apart.
  */
 #include "pgstat.h"
 #if PG_VERSION_NUM >= 180000
-#define PGSTAT_COUNT_IO_HITS(n) pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n), 0)
+#define PGSTAT_COUNT_IO_HITS(n) \
+	pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n), 0)
 #elif PG_VERSION_NUM >= 160000
-#define PGSTAT_COUNT_IO_HITS(n) pgstat_count_io_op_n(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n))
+#define PGSTAT_COUNT_IO_HITS(n) \
+	pgstat_count_io_op_n(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, (n))
 #else
 #define PGSTAT_COUNT_IO_HITS(n) ((void) 0)
 #endif
@@ -85,7 +91,10 @@ typedef RelFileNode RelLocator;
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* PostgreSQL's record of a setting, by its name; NULL if there is none.  Looking it up is a function for all since 16. */
+/*
+ * PostgreSQL's record of a setting, by its name; NULL if there is none. Looking it up is a function
+ * for all since 16.
+ */
 #include "utils/guc_tables.h"
 #if PG_VERSION_NUM >= 160000
 #define FIND_SETTING(name) find_option(name, false, true, ERROR)
@@ -124,8 +133,8 @@ find_setting(const char *name)
 #endif
 
 /*
- * Marks a path as one not to take.  Since 18 that is counted apart from the cost; 2 is more than anything has that a
- * user disabled.
+ * Marks a path as one not to take. Since 18 that is counted apart from the cost; 2 is more than
+ * anything has that a user disabled.
  */
 #if PG_VERSION_NUM >= 180000
 #define PATH_DISABLE(path) ((path)->disabled_nodes = 2)
@@ -136,44 +145,54 @@ find_setting(const char *name)
 /* The expressions that a part of an order stands for: those of partitions are apart since 18. */
 #if PG_VERSION_NUM >= 180000
 #define MEMBER_ITERATOR EquivalenceMemberIterator
-#define MEMBERS_BEGIN(iterator, class, rel) setup_eclass_member_iterator(iterator, class, (rel)->relids)
+#define MEMBERS_BEGIN(iterator, class, rel) \
+	setup_eclass_member_iterator(iterator, class, (rel)->relids)
 #define MEMBERS_NEXT(iterator, class) eclass_member_iterator_next(iterator)
 #define PATHKEY_IS_ASCENDING(key) ((key)->pk_cmptype == COMPARE_LT)
 #else
 #define MEMBER_ITERATOR int
 #define MEMBERS_BEGIN(iterator, class, rel) (*(iterator) = 0)
-#define MEMBERS_NEXT(iterator, class) \
-	(*(iterator) < list_length((class)->ec_members) ? list_nth((class)->ec_members, (*(iterator))++) : NULL)
+#define MEMBERS_NEXT(iterator, class)                     \
+	(*(iterator) < list_length((class)->ec_members)       \
+		 ? list_nth((class)->ec_members, (*(iterator))++) \
+		 : NULL)
 #define PATHKEY_IS_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
 #endif
 
-/* A path key for an expression: which outer joins may make it null is in the expression since 16. */
+/*
+ * A path key for an expression: which outer joins may make it null is in the expression since 16.
+ */
 #if PG_VERSION_NUM >= 160000
-#define BUILD_EXPRESSION_PATHKEY(root, expr, opno, relids) build_expression_pathkey(root, expr, opno, relids, true)
+#define BUILD_EXPRESSION_PATHKEY(root, expr, opno, relids) \
+	build_expression_pathkey(root, expr, opno, relids, true)
 #else
 #define BUILD_EXPRESSION_PATHKEY(root, expr, opno, relids) \
 	build_expression_pathkey(root, expr, NULL, opno, relids, true)
 #endif
 
-/* A copy of a query's table in another query, of which it is the only one: permissions are apart since 16. */
+/*
+ * A copy of a query's table in another query, of which it is the only one: permissions are apart
+ * since 16.
+ */
 #if PG_VERSION_NUM >= 160000
-#define COPY_PERMISSIONS(rte, from, to)                                                                               \
-	do                                                                                                                \
-	{                                                                                                                 \
-		if ((rte)->perminfoindex == 0)                                                                                \
-			break;                                                                                                    \
-		(to)->rteperminfos =                                                                                          \
-			list_make1(copyObject(list_nth_node(RTEPermissionInfo, (from)->rteperminfos, (rte)->perminfoindex - 1))); \
-		(rte)->perminfoindex = 1;                                                                                     \
+#define COPY_PERMISSIONS(rte, from, to)                                                         \
+	do                                                                                          \
+	{                                                                                           \
+		if ((rte)->perminfoindex == 0)                                                          \
+			break;                                                                              \
+		(to)->rteperminfos = list_make1(copyObject(                                             \
+			list_nth_node(RTEPermissionInfo, (from)->rteperminfos, (rte)->perminfoindex - 1))); \
+		(rte)->perminfoindex = 1;                                                               \
 	} while (0)
 #else
 #define COPY_PERMISSIONS(rte, from, to) ((void) (rte))
 #endif
 
 /*
- * The user whose rights a query's table is read with, by a view; InvalidOid for the one who asks.  A table that a query got
- * later is read as the one that it stands for, whose permissions alone are checked.  Since 16 the planner wants an entry that
- * says who reads it, and the executor none that asks for nothing: DROP_IDLE_PERMISSIONS() removes such from a finished plan.
+ * The user whose rights a query's table is read with, by a view; InvalidOid for the one who asks. A
+ * table that a query got later is read as the one that it stands for, whose permissions alone are
+ * checked. Since 16 the planner wants an entry that says who reads it, and the executor none that
+ * asks for nothing: DROP_IDLE_PERMISSIONS() removes such from a finished plan.
  */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/plannodes.h"
@@ -187,8 +206,9 @@ find_setting(const char *name)
 		rights->requiredPerms = 0;                                                     \
 		rights->checkAsUser = (user);                                                  \
 	} while (0)
-#define COMBINE_TABLES(query, other) \
-	CombineRangeTables(&(query)->rtable, &(query)->rteperminfos, (other)->rtable, (other)->rteperminfos)
+#define COMBINE_TABLES(query, other)                                              \
+	CombineRangeTables(&(query)->rtable, &(query)->rteperminfos, (other)->rtable, \
+					   (other)->rteperminfos)
 #define DROP_IDLE_PERMISSIONS(stmt) drop_idle_permissions(stmt)
 
 static inline void
@@ -206,26 +226,33 @@ drop_idle_permissions(PlannedStmt *stmt)
 		numbers[foreach_current_index(cell) + 1] = list_length(kept);
 	}
 	foreach (cell, stmt->rtable)
-		lfirst_node(RangeTblEntry, cell)->perminfoindex = numbers[lfirst_node(RangeTblEntry, cell)->perminfoindex];
+		lfirst_node(RangeTblEntry, cell)->perminfoindex =
+			numbers[lfirst_node(RangeTblEntry, cell)->perminfoindex];
 	stmt->permInfos = kept;
 }
 #else
 #define CHECKED_USER(query, rte) ((rte)->checkAsUser)
 #define SET_CHECKED_USER(query, rte, user) ((rte)->checkAsUser = (user))
-#define COMBINE_TABLES(query, other) ((query)->rtable = list_concat((query)->rtable, (other)->rtable))
+#define COMBINE_TABLES(query, other) \
+	((query)->rtable = list_concat((query)->rtable, (other)->rtable))
 #define DROP_IDLE_PERMISSIONS(stmt) ((void) (stmt))
 #endif
 
 /* Columns of a table in terms of a query's results; the command's own table is named since 18. */
 #if PG_VERSION_NUM >= 180000
-#define REPLACE_VARS(node, number, rte, entries, has_sublinks) \
-	ReplaceVarsFromTargetList(node, number, 0, rte, entries, 0, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#define REPLACE_VARS(node, number, rte, entries, has_sublinks)                               \
+	ReplaceVarsFromTargetList(node, number, 0, rte, entries, 0, REPLACEVARS_REPORT_ERROR, 0, \
+							  has_sublinks)
 #else
-#define REPLACE_VARS(node, number, rte, entries, has_sublinks) \
-	ReplaceVarsFromTargetList(node, number, 0, rte, entries, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#define REPLACE_VARS(node, number, rte, entries, has_sublinks)                            \
+	ReplaceVarsFromTargetList(node, number, 0, rte, entries, REPLACEVARS_REPORT_ERROR, 0, \
+							  has_sublinks)
 #endif
 
-/* From the columns of one row type to those of another, by their names; an error where there is none. */
+/*
+ * From the columns of one row type to those of another, by their names; an error where there is
+ * none.
+ */
 #if PG_VERSION_NUM >= 160000
 #define BUILD_ATTRMAP(to, from) build_attrmap_by_name(to, from, false)
 #else
@@ -234,9 +261,11 @@ drop_idle_permissions(PlannedStmt *stmt)
 
 /* Is a column NOT NULL?  Since 18 that may not have been checked for all rows. */
 #if PG_VERSION_NUM >= 170000
-#define IS_NOT_NULL_COLUMN(rel, table, column) ((void) (table), bms_is_member(column, (rel)->notnullattnums))
+#define IS_NOT_NULL_COLUMN(rel, table, column) \
+	((void) (table), bms_is_member(column, (rel)->notnullattnums))
 #else
-#define IS_NOT_NULL_COLUMN(rel, table, column) TupleDescAttr(RelationGetDescr(table), (column) -1)->attnotnull
+#define IS_NOT_NULL_COLUMN(rel, table, column) \
+	TupleDescAttr(RelationGetDescr(table), (column) -1)->attnotnull
 #endif
 
 /* A column of a table that no outer join makes null; which joins do is kept since 16. */
@@ -261,7 +290,8 @@ drop_idle_permissions(PlannedStmt *stmt)
 #define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count
 #define EXECUTOR_RUN_ARGUMENTS query, direction, count
 #else
-#define EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once
+#define EXECUTOR_RUN_PARAMETERS \
+	QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once
 #define EXECUTOR_RUN_ARGUMENTS query, direction, count, execute_once
 #endif
 
@@ -273,7 +303,10 @@ drop_idle_permissions(PlannedStmt *stmt)
 #define HAVE_EXPLAIN_NODE_HOOK
 #endif
 
-/* May the user do with a relation what its owner may?  One function for all kinds of objects since 16. */
+/*
+ * May the user do with a relation what its owner may? One function for all kinds of objects since
+ * 16.
+ */
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_class.h"
 #define RELATION_OWNERCHECK(relid, role) object_ownercheck(RelationRelationId, relid, role)
@@ -281,7 +314,10 @@ drop_idle_permissions(PlannedStmt *stmt)
 #define RELATION_OWNERCHECK(relid, role) pg_class_ownercheck(relid, role)
 #endif
 
-/* Who evaluates an index's expressions as the table's owner leaves the search path behind, since 17. */
+/*
+ * Who evaluates an index's expressions as the table's owner leaves the search path behind, since
+ * 17.
+ */
 #if PG_VERSION_NUM >= 170000
 #define RESTRICT_SEARCH_PATH() RestrictSearchPath()
 #else
@@ -304,8 +340,9 @@ drop_idle_permissions(PlannedStmt *stmt)
 #endif
 
 /*
- * The pages of a bitmap in their order, which before 18 come with their rows.  After BITMAP_NEXT() BITMAP_ROWS() copies the
- * offsets of a page to an array of TBM_MAX_ROWS and returns how many there are, -1 for all rows.
+ * The pages of a bitmap in their order, which before 18 come with their rows. After BITMAP_NEXT()
+ * BITMAP_ROWS() copies the offsets of a page to an array of TBM_MAX_ROWS and returns how many there
+ * are, -1 for all rows.
  */
 #include "access/htup_details.h"
 #include "nodes/tidbitmap.h"
@@ -334,8 +371,9 @@ typedef struct BitmapPages
 #define BITMAP_END(pages) tbm_end_iterate((pages)->iterator)
 #define BITMAP_BLOCK(pages) ((pages)->page->blockno)
 #define BITMAP_RECHECK(pages) ((pages)->page->recheck)
-#define BITMAP_ROWS(pages, offsets)                                                                  \
-	(memcpy(offsets, (pages)->page->offsets, Max((pages)->page->ntuples, 0) * sizeof(OffsetNumber)), \
+#define BITMAP_ROWS(pages, offsets)                                 \
+	(memcpy(offsets, (pages)->page->offsets,                        \
+			Max((pages)->page->ntuples, 0) * sizeof(OffsetNumber)), \
 	 (pages)->page->ntuples)
 #endif
 

@@ -1,8 +1,8 @@
 /*
  * hnswc.c: what happens when the library is loaded.
  *
- * Chooses the SIMD kernels, defines the settings and reloptions and prepares the per-backend state.  Everything else is
- * reached through SQL functions.  Preloading is possible but not needed.
+ * Chooses the SIMD kernels, defines the settings and reloptions and prepares the per-backend state.
+ * Everything else is reached through SQL functions. Preloading is possible but not needed.
  */
 #include "postgres.h"
 
@@ -32,15 +32,17 @@ static int simd_level = DISTANCE_AUTO;
 
 /* In the order of DistanceLevel. */
 static const struct config_enum_entry simd_level_options[] = {
-	{"auto", DISTANCE_AUTO, false}, {"portable", DISTANCE_PORTABLE, false}, {"neon", DISTANCE_NEON, false},
-	{"avx2", DISTANCE_AVX2, false}, {"avx512", DISTANCE_AVX512, false},     {NULL, 0, false},
+	{"auto", DISTANCE_AUTO, false},     {"portable", DISTANCE_PORTABLE, false},
+	{"neon", DISTANCE_NEON, false},     {"avx2", DISTANCE_AVX2, false},
+	{"avx512", DISTANCE_AVX512, false}, {NULL, 0, false},
 };
 
 /* A level that the CPU lacks is accepted, for it does no harm, but said to be without effect. */
 static bool
 simd_level_check(int *newval, void **extra, GucSource source)
 {
-	if (*newval != DISTANCE_AUTO && distance_kernels((DistanceLevel) *newval) == NULL && !IsParallelWorker())
+	if (*newval != DISTANCE_AUTO && distance_kernels((DistanceLevel) *newval) == NULL &&
+		!IsParallelWorker())
 		ereport(source >= PGC_S_INTERACTIVE ? WARNING : LOG,
 				(errmsg("this CPU does not support the value \"%s\" of \"hnswc.simd_level\"",
 						simd_level_options[*newval].name),
@@ -64,8 +66,9 @@ simd_level_show(void)
 }
 
 /*
- * Has the access method of this database pgvector's code?  The library can be there all the same, when it is preloaded for
- * a whole server.  Without a transaction (shared_preload_libraries) nobody knows, and the answer is no.
+ * Has the access method of this database pgvector's code? The library can be there all the same,
+ * when it is preloaded for a whole server. Without a transaction (shared_preload_libraries) nobody
+ * knows, and the answer is no.
  */
 static bool
 database_has_pgvector(void)
@@ -104,10 +107,11 @@ _PG_init(void)
 	/* pgvector could not be loaded any more if its settings were defined here */
 	bool settings = !database_has_pgvector();
 
-	DefineCustomEnumVariable("hnswc.simd_level", "Sets the highest instruction set used to measure distances.",
-							 "\"auto\" takes the best that the CPU has. SHOW tells which one is in use.", &simd_level,
-							 DISTANCE_AUTO, simd_level_options, PGC_USERSET, 0, simd_level_check, simd_level_assign,
-							 simd_level_show);
+	DefineCustomEnumVariable(
+		"hnswc.simd_level", "Sets the highest instruction set used to measure distances.",
+		"\"auto\" takes the best that the CPU has. SHOW tells which one is in use.", &simd_level,
+		DISTANCE_AUTO, simd_level_options, PGC_USERSET, 0, simd_level_check, simd_level_assign,
+		simd_level_show);
 	MarkGUCPrefixReserved("hnswc");
 	/* before what else begins with hnsw. is refused */
 	planner_init();

@@ -51,7 +51,10 @@
 /* The value of an option that was not given. */
 #define OPTION_NOT_GIVEN (-1)
 
-/* Reloptions.  Those that were not given are chosen by type and dimensions, or are the session's settings. */
+/*
+ * Reloptions. Those that were not given are chosen by type and dimensions, or are the session's
+ * settings.
+ */
 typedef struct HnswOptions
 {
 	int32 vl_len_; /* varlena header */
@@ -89,7 +92,10 @@ typedef struct ScanSettings
 
 /* Defines the settings hnsw.*, unless pgvector has done so. */
 extern void settings_init(void);
-/* Raises an error if pgvector has defined the settings of this session, which then have no effect on our indexes. */
+/*
+ * Raises an error if pgvector has defined the settings of this session, which then have no effect
+ * on our indexes.
+ */
 extern void settings_check_ours(void);
 /* How an index is to be searched now: by what is set, or else its options, or else the defaults. */
 extern ScanSettings settings_of(Relation index);
@@ -102,14 +108,26 @@ extern bytea *hnswoptions(Datum reloptions, bool validate);
 /* An index's options with defaults filled in; m and ef_construction checked against each other. */
 extern int options_m(Relation index);
 extern bool options_row_map(Relation index);
-/* Bits per dimension of its codes; where they are the default, a build may have had to take fewer. */
+/*
+ * Bits per dimension of its codes; where they are the default, a build may have had to take fewer.
+ */
 extern int options_bits(Relation index, int dims, CodeMetric metric);
-/* The shape of a new index: options, opclass and the column's dimensions.  Raises the errors a user sees. */
+/*
+ * The shape of a new index: options, opclass and the column's dimensions. Raises the errors a user
+ * sees.
+ */
 extern void options_shape(Relation index, IndexShape *shape);
 struct ElementType;
-/* Of such a shape, whose type and spec but for its bits are filled in, what options (NULL: none) decide. */
-extern void options_choose(const HnswOptions *options, const struct ElementType *type, IndexShape *shape);
-/* Are the type, metric and dimensions of a shape those of the index's column?  What options decide is not looked at. */
+/*
+ * Of such a shape, whose type and spec but for its bits are filled in, what options (NULL: none)
+ * decide.
+ */
+extern void options_choose(const HnswOptions *options, const struct ElementType *type,
+						   IndexShape *shape);
+/*
+ * Are the type, metric and dimensions of a shape those of the index's column? What options decide
+ * is not looked at.
+ */
 extern bool options_shape_is_possible(Relation index, const IndexShape *shape);
 
 /* build.c */
@@ -122,34 +140,42 @@ extern PGDLLEXPORT void hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc)
 extern char *hnswbuildphasename(int64 phase);
 
 /* insert.c */
-extern bool hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
-					   IndexUniqueCheck checkUnique, bool indexUnchanged, IndexInfo *indexInfo);
+extern bool hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid,
+					   Relation heap, IndexUniqueCheck checkUnique, bool indexUnchanged,
+					   IndexInfo *indexInfo);
 
 /* scan.c */
 extern IndexScanDesc hnswbeginscan(Relation index, int nkeys, int norderbys);
-extern void hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+extern void hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
+					   int norderbys);
 extern bool hnswgettuple(IndexScanDesc scan, ScanDirection dir);
 extern void hnswendscan(IndexScanDesc scan);
 
 /* vacuum.c */
 extern IndexBulkDeleteResult *hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-											 IndexBulkDeleteCallback callback, void *callback_state);
-extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+											 IndexBulkDeleteCallback callback,
+											 void *callback_state);
+extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info,
+												IndexBulkDeleteResult *stats);
 
 /* statistics.c */
-/* How far searches have to look among so many rows: as it was measured before, unless too much has changed. */
+/*
+ * How far searches have to look among so many rows: as it was measured before, unless too much has
+ * changed.
+ */
 extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
 
 /* within.c */
 /*
- * Roughly how many rows of an index are within a distance of a vector, as the operator measures.  The caller holds a lock on
- * the index.  Raises the errors of a scan.
+ * Roughly how many rows of an index are within a distance of a vector, as the operator measures.
+ * The caller holds a lock on the index. Raises the errors of a scan.
  */
 extern double index_rows_within(Relation index, Datum query, double distance);
 
 /* planner/cost.c */
-extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *indexStartupCost,
-							 Cost *indexTotalCost, Selectivity *indexSelectivity, double *indexCorrelation,
+extern void hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+							 Cost *indexStartupCost, Cost *indexTotalCost,
+							 Selectivity *indexSelectivity, double *indexCorrelation,
 							 double *indexPages);
 
 /* validate.c */

@@ -1,8 +1,8 @@
 /*
  * build.c: CREATE INDEX, from the training of the codes to the WAL.
  *
- * Pages are not logged while they are built; the whole file is, once, at the end.  Until then nobody else can see the
- * index, and after a crash the file is gone.
+ * Pages are not logged while they are built; the whole file is, once, at the end. Until then nobody
+ * else can see the index, and after a crash the file is gone.
  */
 #include "postgres.h"
 
@@ -14,8 +14,8 @@
 #include "miscadmin.h"
 
 /*
- * Writes the pages of an index without rows, with parameters learned from the table's rows, or from nothing where `info` is
- * NULL.  Returns the sample.
+ * Writes the pages of an index without rows, with parameters learned from the table's rows, or from
+ * nothing where `info` is NULL. Returns the sample.
  */
 static BuildSample *
 create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bool wal)
@@ -37,7 +37,8 @@ create_pages(Relation heap, Relation index, IndexInfo *info, ForkNumber fork, bo
 static double
 max_rows(Relation heap)
 {
-	return Max((double) RelationGetNumberOfBlocks(heap) * MaxHeapTuplesPerPage, MaxHeapTuplesPerPage);
+	return Max((double) RelationGetNumberOfBlocks(heap) * MaxHeapTuplesPerPage,
+			   MaxHeapTuplesPerPage);
 }
 
 static void
@@ -53,7 +54,8 @@ make_plan(Relation heap, Relation index, const BuildSample *sample, ArenaPlan *p
 }
 
 static void
-build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *plan, IndexBuildResult *result)
+build_serial(Relation heap, Relation index, IndexInfo *info, const ArenaPlan *plan,
+			 IndexBuildResult *result)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
@@ -75,7 +77,8 @@ IndexBuildResult *
 hnswbuild(Relation heap, Relation index, IndexInfo *info)
 {
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BuildSample *sample;
 	ArenaPlan plan;

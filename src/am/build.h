@@ -18,7 +18,9 @@
 #include "nodes/execnodes.h"
 #include "page/page.h"
 
-/* What a build is doing, in this order but for the last two, which a parallel build does at once. */
+/*
+ * What a build is doing, in this order but for the last two, which a parallel build does at once.
+ */
 typedef enum BuildPhase
 {
 	PHASE_TRAIN = 1, /* PostgreSQL's PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE */
@@ -64,12 +66,19 @@ typedef struct BuildRows
 typedef struct BuildSample BuildSample;
 
 /* `heap` NULL: an empty one. */
-extern BuildSample *build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape);
+extern BuildSample *build_sample(Relation heap, Relation index, IndexInfo *info,
+								 const IndexShape *shape);
 /* Writes code_params_size() bytes to `params`. */
 extern void build_train(const BuildSample *sample, const IndexShape *shape, void *params);
-/* How many rows there will be, and the clusters they are placed by.  When the index has its parameters. */
+/*
+ * How many rows there will be, and the clusters they are placed by. When the index has its
+ * parameters.
+ */
 extern void build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan);
-/* Entries of the row map for a block of the table: by the greatest offset met, or for an empty table by the rows' width. */
+/*
+ * Entries of the row map for a block of the table: by the greatest offset met, or for an empty
+ * table by the rows' width.
+ */
 extern int build_map_stride(const BuildSample *sample, Relation heap, Relation index);
 extern void build_sample_free(BuildSample *sample);
 
@@ -85,15 +94,19 @@ extern void progress_end(uint64 rows);
 
 /* build_rows.c */
 
-/* What the build measures nodes by: the stored codes, or finer ones that are kept beside the slots. */
+/*
+ * What the build measures nodes by: the stored codes, or finer ones that are kept beside the slots.
+ */
 extern CodeSpec build_spec(const CodeSpec *stored);
 extern const Coder *build_coder(const IndexState *state);
 /* Bytes of the latter for each node; 0 where it measures by the stored codes. */
 extern Size build_side_size(const CodeSpec *stored);
 /* `area`: where the arena's memory comes from, NULL for this process's own. */
-extern BuildRows *build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared,
-									dsa_area *area);
-/* Inserts all rows that `scan` returns (NULL: of the whole table).  Returns the heap tuples seen. */
+extern BuildRows *build_rows_create(Relation heap, Relation index, IndexInfo *info,
+									ArenaShared *shared, dsa_area *area);
+/*
+ * Inserts all rows that `scan` returns (NULL: of the whole table). Returns the heap tuples seen.
+ */
 extern double build_rows_scan(BuildRows *rows, TableScanDesc scan);
 /* Writes the arena to the file if that has not happened yet.  When all processes are done. */
 extern void build_rows_finish(BuildRows *rows);
@@ -103,10 +116,10 @@ extern void build_rows_finish(BuildRows *rows);
 /* How many workers a build should ask for. */
 extern int build_workers(Relation heap, Relation index, IndexInfo *info);
 /*
- * Builds with up to `nworkers` workers beside this process, and measures the reach of what was built.  False, with
- * nothing done, if none could be had.
+ * Builds with up to `nworkers` workers beside this process, and measures the reach of what was
+ * built. False, with nothing done, if none could be had.
  */
-extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan,
-						   IndexBuildResult *result, GraphReach *reach);
+extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers,
+						   const ArenaPlan *plan, IndexBuildResult *result, GraphReach *reach);
 
 #endif /* HNSWC_BUILD_H */

@@ -1,13 +1,14 @@
 /*
  * build_parallel.c: a build by several processes.
  *
- * The leader takes part like a worker.  All insert into one arena in a DSA area, reading the table by one parallel scan;
- * when the last is done the leader writes the arena to the file.  Then all log the pages, a piece at a time: with long
- * vectors that is the better part of what is not building the graph.  Before it joins them the leader measures what
- * searches need, which only reads; it is written when all is logged.
+ * The leader takes part like a worker. All insert into one arena in a DSA area, reading the table
+ * by one parallel scan; when the last is done the leader writes the arena to the file. Then all log
+ * the pages, a piece at a time: with long vectors that is the better part of what is not building
+ * the graph. Before it joins them the leader measures what searches need, which only reads; it is
+ * written when all is logged.
  *
- * The segment holds: BuildShared, the parallel table scan, the arena's ArenaShared, the DSA area's control, the query
- * text, and each worker's WAL and buffer usage.
+ * The segment holds: BuildShared, the parallel table scan, the arena's ArenaShared, the DSA area's
+ * control, the query text, and each worker's WAL and buffer usage.
  */
 #include "postgres.h"
 
@@ -82,8 +83,8 @@ is_plain_index(IndexInfo *info)
 }
 
 /*
- * What plan_create_index_workers() would say if the vectors lay in the table itself: it only looks at the table's own
- * pages, and long vectors are out of line.
+ * What plan_create_index_workers() would say if the vectors lay in the table itself: it only looks
+ * at the table's own pages, and long vectors are out of line.
  */
 static int
 workers_for_toast(Relation heap)
@@ -221,8 +222,8 @@ add_chunk(ParallelContext *pcxt, uint64 key, Size size)
 }
 
 static void
-leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, const IndexState *state,
-			const ArenaPlan *plan)
+leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
+			const IndexState *state, const ArenaPlan *plan)
 {
 	ParallelContext *pcxt = leader->pcxt;
 
@@ -242,11 +243,12 @@ leader_fill(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info,
 	leader->arena = add_chunk(pcxt, KEY_ARENA, arena_shared_size(&state->layout, plan));
 	arena_shared_init(leader->arena, &state->layout, plan);
 	leader->area_place = add_chunk(pcxt, KEY_AREA, AREA_INITIAL_SIZE);
-	leader->area =
-		dsa_create_in_place(leader->area_place, AREA_INITIAL_SIZE, leader->arena->flush_lock.tranche, pcxt->seg);
+	leader->area = dsa_create_in_place(leader->area_place, AREA_INITIAL_SIZE,
+									   leader->arena->flush_lock.tranche, pcxt->seg);
 	arena_bound_area(leader->arena, leader->area);
 	leader->wal_usage = add_chunk(pcxt, KEY_WAL_USAGE, mul_size(sizeof(WalUsage), pcxt->nworkers));
-	leader->buffer_usage = add_chunk(pcxt, KEY_BUFFER_USAGE, mul_size(sizeof(BufferUsage), pcxt->nworkers));
+	leader->buffer_usage =
+		add_chunk(pcxt, KEY_BUFFER_USAGE, mul_size(sizeof(BufferUsage), pcxt->nworkers));
 	if (debug_query_string)
 	{
 		Size size = strlen(debug_query_string) + 1;
@@ -268,7 +270,8 @@ leader_end(BuildLeader *leader)
 
 /* Sets up the segment and starts workers; false, with everything undone, if there are none. */
 static bool
-leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan)
+leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info, int nworkers,
+			 const ArenaPlan *plan)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
@@ -278,8 +281,10 @@ leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info
 	if (!arena_shm_fits(shared_size))
 		return false;
 	EnterParallelMode();
-	pcxt = leader->pcxt = CreateParallelContext("$libdir/hnswc", "hnsw_parallel_build_main", nworkers);
-	leader->snapshot = info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	pcxt = leader->pcxt =
+		CreateParallelContext("$libdir/hnswc", "hnsw_parallel_build_main", nworkers);
+	leader->snapshot =
+		info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
 	estimate_chunk(pcxt, sizeof(BuildShared));
 	estimate_chunk(pcxt, table_parallelscan_estimate(heap, leader->snapshot));
 	estimate_chunk(pcxt, shared_size);
@@ -358,7 +363,8 @@ hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc)
 	info->ii_Concurrent = shared->concurrent;
 	area = dsa_attach_in_place(shm_toc_lookup(toc, KEY_AREA, false), seg);
 	InstrStartParallelQuery();
-	participate(build_rows_create(heap, index, info, arena, area), shared, shm_toc_lookup(toc, KEY_SCAN, false));
+	participate(build_rows_create(heap, index, info, arena, area), shared,
+				shm_toc_lookup(toc, KEY_SCAN, false));
 	wait_and_log(index, shared);
 	InstrEndParallelQuery(&buffer_usage[ParallelWorkerNumber], &wal_usage[ParallelWorkerNumber]);
 	dsa_detach(area);

@@ -11,7 +11,8 @@
 #include "commands/progress.h"
 #include "pgstat.h"
 
-StaticAssertDecl(PHASE_TRAIN == PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE, "PostgreSQL knows the first phase");
+StaticAssertDecl(PHASE_TRAIN == PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE,
+				 "PostgreSQL knows the first phase");
 
 /* As reported, of the build that this process is in. */
 static uint64 expected;

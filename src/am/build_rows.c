@@ -1,10 +1,11 @@
 /*
  * build_rows.c: the way of a heap tuple into the graph, the same in every process of a build.
  *
- * As long as there is memory a row goes into the arena; the first process that finds none left writes the arena to the
- * file, and from then on all insert through the page store, as INSERT does.
+ * As long as there is memory a row goes into the arena; the first process that finds none left
+ * writes the arena to the file, and from then on all insert through the page store, as INSERT does.
  *
- * Locks: the arena's flush lock is held shared while a row is inserted into the arena, exclusively to write it out.
+ * Locks: the arena's flush lock is held shared while a row is inserted into the arena, exclusively
+ * to write it out.
  */
 #include "postgres.h"
 
@@ -59,7 +60,8 @@ scratch_size(const BuildRows *rows)
 }
 
 BuildRows *
-build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared, dsa_area *area)
+build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *shared,
+				  dsa_area *area)
 {
 	BuildRows *rows = palloc0(sizeof(BuildRows));
 	NodeId entry;
@@ -70,7 +72,8 @@ build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *s
 	rows->state = index_state_get(index, &entry);
 	rows->type = element_type(index);
 	rows->shared = shared;
-	rows->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
+	rows->row_cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
 	rows->build_coder = build_coder(rows->state);
 	rows->arena = arena_attach(shared, area, index, rows->state, rows->build_coder);
 	rows->insert = graph_insert_create(&rows->arena->store, rows->state->ef_construction);
@@ -122,7 +125,8 @@ insert_in_memory(BuildRows *rows, ItemPointer tid, int layer)
 
 		fill_element(rows, &arena->element, tid);
 		arena->side_code = rows->side_code;
-		graph_insert(rows->insert, rows->query, rows->side_code ? rows->side_code : rows->code, layer);
+		graph_insert(rows->insert, rows->query, rows->side_code ? rows->side_code : rows->code,
+					 layer);
 		arena_release(arena);
 		done = true;
 	}
@@ -141,10 +145,12 @@ flush_full_arena(BuildRows *rows)
 	LWLockAcquire(&shared->flush_lock, LW_EXCLUSIVE);
 	if (!shared->flushed)
 	{
-		ereport(NOTICE, (errmsg("hnsw graph no longer fits into maintenance_work_mem after " INT64_FORMAT " tuples",
-								(int64) pg_atomic_read_u64(&shared->tuples)),
-						 errdetail("Building will take significantly more time."),
-						 errhint("Increase maintenance_work_mem to speed up builds.")));
+		ereport(NOTICE,
+				(errmsg("hnsw graph no longer fits into maintenance_work_mem after " INT64_FORMAT
+						" tuples",
+						(int64) pg_atomic_read_u64(&shared->tuples)),
+				 errdetail("Building will take significantly more time."),
+				 errhint("Increase maintenance_work_mem to speed up builds.")));
 		arena_flush(rows->arena);
 	}
 	Assert(shared->flushed);
@@ -224,7 +230,8 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 double
 build_rows_scan(BuildRows *rows, TableScanDesc scan)
 {
-	return table_index_build_scan(rows->heap, rows->index, rows->info, true, rows->report, build_row, rows, scan);
+	return table_index_build_scan(rows->heap, rows->index, rows->info, true, rows->report,
+								  build_row, rows, scan);
 }
 
 void

@@ -1,12 +1,14 @@
 /*
- * build_train.c: a sample of the table, from which the codes learn their centroid and the build its clusters.
+ * build_train.c: a sample of the table, from which the codes learn their centroid and the build its
+ * clusters.
  *
- * Random blocks, as ANALYZE takes them, read through the index build's own scan so that predicates and expressions of the
- * index hold.  They are read in random order, so that a sample that is full early is one of the whole table.  An empty
- * table gives a centroid of zero: its codes are correct, with larger errors.
+ * Random blocks, as ANALYZE takes them, read through the index build's own scan so that predicates
+ * and expressions of the index hold. They are read in random order, so that a sample that is full
+ * early is one of the whole table. An empty table gives a centroid of zero: its codes are correct,
+ * with larger errors.
  *
- * A few rows may be anywhere that float32 reaches.  Nothing is learned from what is far from nearly all of the sample:
- * it would move the centroid away from all others, and have clusters of its own.
+ * A few rows may be anywhere that float32 reaches. Nothing is learned from what is far from nearly
+ * all of the sample: it would move the centroid away from all others, and have clusters of its own.
  */
 #include "postgres.h"
 
@@ -29,7 +31,10 @@
 #define BLOCK_ROWS 16
 /* The sample is to have so many rows for each cluster. */
 #define CLUSTER_SAMPLE_ROWS 8
-/* Of element pages there are to be so many for each cluster: half a page of each may stay unused, a hundredth of all. */
+/*
+ * Of element pages there are to be so many for each cluster: half a page of each may stay unused, a
+ * hundredth of all.
+ */
 #define CLUSTER_PAGES 48
 /* Finding a row's cluster is to cost little beside inserting the row. */
 #define MAX_CLUSTERS 4096
@@ -37,7 +42,10 @@
 #define SURE_ROWS 0.99
 /* The row map has places for the offsets met, and for a part of so many more. */
 #define SPARE_OFFSETS 8
-/* The part of shared buffers that vectors of pages being filled may take: they are written row by row. */
+/*
+ * The part of shared buffers that vectors of pages being filled may take: they are written row by
+ * row.
+ */
 #define BUFFERS_SHARE 4
 
 struct BuildSample
@@ -47,11 +55,12 @@ struct BuildSample
 	const ElementType *type;
 	int dims;
 	float *vectors;
-	uint32 n;         /* read */
-	uint32 nordinary; /* of them those to learn from, which come first; set when all have been read */
-	uint32 size;      /* room for so many */
-	uint32 most;      /* memory allows so many */
-	double seen;      /* rows to be indexed in the blocks read so far */
+	uint32 n; /* read */
+	/* of them those to learn from, which come first; set when all have been read */
+	uint32 nordinary;
+	uint32 size;             /* room for so many */
+	uint32 most;             /* memory allows so many */
+	double seen;             /* rows to be indexed in the blocks read so far */
 	OffsetNumber max_offset; /* the greatest of theirs */
 	BlockNumber heap_blocks;
 	BlockNumber *blocks; /* chosen, in random order */
@@ -103,21 +112,27 @@ choose_blocks(BuildSample *sample, uint32 most)
 	}
 }
 
-/* Reads blocks until the sample has `wanted` rows, as far as memory and the table allow, but no more blocks than that. */
+/*
+ * Reads blocks until the sample has `wanted` rows, as far as memory and the table allow, but no
+ * more blocks than that.
+ */
 static void
 sample_extend(BuildSample *sample, Relation heap, Relation index, IndexInfo *info, uint32 wanted)
 {
 	wanted = Min(wanted, sample->most);
 	if (wanted > sample->size)
 	{
-		sample->vectors = repalloc_huge(sample->vectors, (Size) wanted * sample->dims * sizeof(float));
+		sample->vectors =
+			repalloc_huge(sample->vectors, (Size) wanted * sample->dims * sizeof(float));
 		sample->size = wanted;
 	}
 	while (sample->n < sample->size && sample->nread < Min(sample->nblocks, sample->size))
 	{
 		CHECK_FOR_INTERRUPTS();
 		sample->block_end = Min(sample->n + sample->block_rows, sample->size);
-		/* rows that are not visible to all are as good, but a concurrent build goes by its snapshot */
+		/*
+		 * rows that are not visible to all are as good, but a concurrent build goes by its snapshot
+		 */
 		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
 									 sample->blocks[sample->nread++], 1, sample_row, sample, NULL);
 	}
@@ -136,7 +151,10 @@ vector_width(const BuildSample *sample)
 	return size;
 }
 
-/* How many rows will a page of an empty table have at most?  Values of unknown length are taken to be short. */
+/*
+ * How many rows will a page of an empty table have at most? Values of unknown length are taken to
+ * be short.
+ */
 static int
 expected_offsets(const BuildSample *sample, Relation heap, Relation index)
 {
@@ -178,7 +196,8 @@ static uint32
 count_clusters(const BuildSample *sample, const PageLayout *layout)
 {
 	double pages = sample_table_rows(sample) / layout->slots_per_page;
-	double in_memory = (double) maintenance_work_mem * 1024 / BLCKSZ; /* rows beyond are not placed */
+	/* rows beyond are not placed */
+	double in_memory = (double) maintenance_work_mem * 1024 / BLCKSZ;
 	double run = (double) layout->slots_per_page * layout->vector_size / PAGE_STREAM_SIZE + 1;
 	double most = Min(NBuffers / BUFFERS_SHARE / run, MAX_CLUSTERS);
 
@@ -191,7 +210,8 @@ count_clusters(const BuildSample *sample, const PageLayout *layout)
 BuildSample *
 build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *shape)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw sample", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw sample", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BuildSample *sample = palloc0(sizeof(BuildSample));
 	Size row_size = shape->spec.dims * sizeof(float);
@@ -201,7 +221,8 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 	sample->row_cxt = AllocSetContextCreate(cxt, "hnsw sample row", ALLOCSET_DEFAULT_SIZES);
 	sample->type = element_type(index);
 	sample->dims = shape->spec.dims;
-	sample->most = (uint32) Min(Max(memory / row_size, MIN_SAMPLE_ROWS), MAX_CLUSTERS * CLUSTER_SAMPLE_ROWS);
+	sample->most =
+		(uint32) Min(Max(memory / row_size, MIN_SAMPLE_ROWS), MAX_CLUSTERS * CLUSTER_SAMPLE_ROWS);
 	sample->size = Min(SAMPLE_ROWS, sample->most);
 	sample->vectors = MemoryContextAllocHuge(cxt, sample->size * row_size);
 	if (heap != NULL)
@@ -213,12 +234,13 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 		choose_blocks(sample, sample->most);
 		sample->block_rows = Max(BLOCK_ROWS, 4 * sample->size / Max(sample->heap_blocks, 1));
 		sample_extend(sample, heap, index, info, sample->size);
-		sample_extend(sample, heap, index, info, count_clusters(sample, &layout) * CLUSTER_SAMPLE_ROWS);
+		sample_extend(sample, heap, index, info,
+					  count_clusters(sample, &layout) * CLUSTER_SAMPLE_ROWS);
 	}
 	sample->nordinary = sample->n;
 	if (!code_metric_is_binary(shape->spec.metric))
-		sample->nordinary =
-			code_ordinary(sample->vectors, sample->n, sample->dims, palloc(sample->dims * sizeof(float)));
+		sample->nordinary = code_ordinary(sample->vectors, sample->n, sample->dims,
+										  palloc(sample->dims * sizeof(float)));
 	Assert(sample->nordinary <= sample->n && (sample->nordinary > 0) == (sample->n > 0));
 	MemoryContextSwitchTo(old);
 	return sample;
@@ -227,7 +249,8 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 void
 build_train(const BuildSample *sample, const IndexShape *shape, void *params)
 {
-	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample->vectors, sample->nordinary, params);
+	code_train(&shape->spec, pg_prng_uint64(&pg_global_prng_state), sample->vectors,
+			   sample->nordinary, params);
 }
 
 void
@@ -235,8 +258,8 @@ build_place(const BuildSample *sample, const IndexState *state, ArenaPlan *plan)
 {
 	CodeSpec spec = build_spec(&state->spec);
 	MemoryContext old = MemoryContextSwitchTo(sample->cxt);
-	Clusters *clusters = clusters_train(build_coder(state), &spec, sample->vectors, sample->nordinary,
-										count_clusters(sample, &state->layout));
+	Clusters *clusters = clusters_train(build_coder(state), &spec, sample->vectors,
+										sample->nordinary, count_clusters(sample, &state->layout));
 
 	MemoryContextSwitchTo(old);
 	plan->rows = SURE_ROWS * sample_table_rows(sample);

@@ -21,9 +21,10 @@ static double log_min_duration = -1;
 void
 counters_init(void)
 {
-	DefineCustomRealVariable("hnsw.log_min_duration", "Sets the time from which on a scan of an index is logged.",
-							 "It is the time within the index. Zero logs all scans, -1 none.", &log_min_duration, -1,
-							 -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomRealVariable(
+		"hnsw.log_min_duration", "Sets the time from which on a scan of an index is logged.",
+		"It is the time within the index. Zero logs all scans, -1 none.", &log_min_duration, -1, -1,
+		INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 /* Nodes that a search has measured since it was created. */
@@ -60,8 +61,10 @@ step_begin(ScanStep *step)
 void
 step_end(const ScanStep *step, ScanCounters *counters)
 {
-	counters->blocks_hit += pgBufferUsage.shared_blks_hit + pgBufferUsage.local_blks_hit - step->hit;
-	counters->blocks_read += pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read - step->read;
+	counters->blocks_hit +=
+		pgBufferUsage.shared_blks_hit + pgBufferUsage.local_blks_hit - step->hit;
+	counters->blocks_read +=
+		pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read - step->read;
 	if (counters->milliseconds >= 0 && !INSTR_TIME_IS_ZERO(step->start))
 	{
 		instr_time now;
@@ -87,14 +90,17 @@ counters_strategy(const ScanCounters *counters)
 static void
 log_scan(Relation index, const ScanCounters *counters)
 {
-	ereport(LOG, (errmsg("scan of index \"%s\" took %.3f ms", RelationGetRelationName(index), counters->milliseconds),
+	ereport(LOG, (errmsg("scan of index \"%s\" took %.3f ms", RelationGetRelationName(index),
+						 counters->milliseconds),
 				  errdetail("strategy: %s; ef_search: %d, ef: %d, rounds: %d; nodes: " INT64_FORMAT
-							", re-ranked: " INT64_FORMAT ", returned: " INT64_FORMAT ", kept back: " INT64_FORMAT
-							", swept: " INT64_FORMAT ", table rows: " INT64_FORMAT "; blocks hit: " INT64_FORMAT
+							", re-ranked: " INT64_FORMAT ", returned: " INT64_FORMAT
+							", kept back: " INT64_FORMAT ", swept: " INT64_FORMAT
+							", table rows: " INT64_FORMAT "; blocks hit: " INT64_FORMAT
 							", read: " INT64_FORMAT,
-							counters_strategy(counters), counters->ef_search, counters->ef, counters->rounds,
-							counters->nodes, counters->reranked, counters->returned, counters->kept_back,
-							counters->swept, counters->table_rows, counters->blocks_hit, counters->blocks_read)));
+							counters_strategy(counters), counters->ef_search, counters->ef,
+							counters->rounds, counters->nodes, counters->reranked,
+							counters->returned, counters->kept_back, counters->swept,
+							counters->table_rows, counters->blocks_hit, counters->blocks_read)));
 }
 
 /* The counters of a scan that has started, as they are now. */
@@ -149,7 +155,8 @@ counters_of(IndexScanDesc scan, ScanCounters *counters)
 {
 	const HnswScan *so;
 
-	if (scan == NULL || scan->indexRelation->rd_indam->amgettuple != hnswgettuple || scan->opaque == NULL)
+	if (scan == NULL || scan->indexRelation->rd_indam->amgettuple != hnswgettuple ||
+		scan->opaque == NULL)
 		return false;
 	so = (const HnswScan *) scan->opaque;
 	*counters = so->totals;

@@ -1,10 +1,11 @@
 /*
  * element.c: from a Datum to the floats that the engine indexes.
  *
- * One ElementType for each operator class, and the support functions by which operator classes name them.
+ * One ElementType for each operator class, and the support functions by which operator classes name
+ * them.
  *
- * Values come from tables, which may be damaged: each is held against its head before anything else is read of it, and
- * numbers that are not finite go no further than here.
+ * Values come from tables, which may be damaged: each is held against its head before anything else
+ * is read of it, and numbers that are not finite go no further than here.
  */
 #include "postgres.h"
 
@@ -125,7 +126,10 @@ sparsevec_sketch(const struct varlena *value, float *buffer)
 #define OPERAND_halfvec(value) elements_halves(((const HalfVector *) (value))->x)
 #define OPERAND_sparsevec(value) sparsevec_view((const SparseVector *) (value))
 
-/* The function ElementType.distance of a type and a metric: `of` makes it of the operands x and y, of `dims` dimensions. */
+/*
+ * The function ElementType.distance of a type and a metric: `of` makes it of the operands x and y,
+ * of `dims` dimensions.
+ */
 #define DISTANCE(type, metric, Operand, of)                                                   \
 	static double type##_##metric##_measure(const struct varlena *a, const struct varlena *b) \
 	{                                                                                         \
@@ -154,37 +158,47 @@ DISTANCE(sparsevec, cosine, SparseView, sparse_cosine(x, y))
 DISTANCE(sparsevec, l1, SparseView, sparse_l1(x, y))
 
 #define VECTOR_ELEMENT(code_metric, of) \
-	.id = ELEMENT_VECTOR, .metric = (code_metric), .type_name = "vector", .dims_name = "dimensions", .max_dims = VECTOR_MAX_DIM, \
+	.id = ELEMENT_VECTOR, .metric = (code_metric), .type_name = "vector", \
+	.dims_name = "dimensions", .max_dims = VECTOR_MAX_DIM, \
 	.is_squared = (code_metric) == CODE_L2, \
 	.dims = vector_dims, .elements = vector_floats, .distance = (of)
 #define HALFVEC_ELEMENT(code_metric, of) \
-	.id = ELEMENT_HALFVEC, .metric = (code_metric), .type_name = "halfvec", .dims_name = "dimensions", .max_dims = HALFVEC_MAX_DIM, \
+	.id = ELEMENT_HALFVEC, .metric = (code_metric), .type_name = "halfvec", \
+	.dims_name = "dimensions", .max_dims = HALFVEC_MAX_DIM, \
 	.is_half = true, .is_squared = (code_metric) == CODE_L2, \
 	.dims = halfvec_dims, .elements = halfvec_floats, .distance = (of)
 #define BIT_ELEMENT(code_metric) \
-	.id = ELEMENT_BIT, .metric = (code_metric), .type_name = "bit", .dims_name = "lengths", .max_dims = CODE_MAX_BINARY_DIMS, \
+	.id = ELEMENT_BIT, .metric = (code_metric), .type_name = "bit", .dims_name = "lengths", \
+	.max_dims = CODE_MAX_BINARY_DIMS, \
 	.dims = bit_dims, .elements = bit_floats
 #define SPARSEVEC_PLAIN(code_metric, of) \
-	.id = ELEMENT_SPARSEVEC, .metric = (code_metric), .type_name = "sparsevec", .dims_name = "dimensions", .max_dims = SPARSE_SKETCH_DIMS, \
+	.id = ELEMENT_SPARSEVEC, .metric = (code_metric), .type_name = "sparsevec", \
+	.dims_name = "dimensions", .max_dims = SPARSE_SKETCH_DIMS, \
 	.is_squared = (code_metric) == CODE_L2, .in_table = true, \
 	.dims = sparsevec_dims, .elements = sparsevec_floats, .distance = (of)
-/* L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what they are asked for. */
+/*
+ * L1 distances are not kept by the sketch: candidates come by L2 there, and are ordered by what
+ * they are asked for.
+ */
 #define SPARSEVEC_ELEMENT(sketch_metric, squared, plain_type, of) \
-	.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", .dims_name = "dimensions", .max_dims = SPARSEVEC_MAX_DIM, \
-	.is_squared = (squared), .in_table = true, .sketch_dims = SPARSE_SKETCH_DIMS, .plain = &(plain_type), \
+	.id = ELEMENT_SPARSEVEC, .metric = (sketch_metric), .type_name = "sparsevec", \
+	.dims_name = "dimensions", .max_dims = SPARSEVEC_MAX_DIM, \
+	.is_squared = (squared), .in_table = true, .sketch_dims = SPARSE_SKETCH_DIMS, \
+	.plain = &(plain_type), \
 	.dims = sparsevec_dims, .elements = sparsevec_sketch, .distance = (of)
 
 static const ElementType sparsevec_plain_l2 = {SPARSEVEC_PLAIN(CODE_L2, sparsevec_l2_measure)};
 static const ElementType sparsevec_plain_ip = {SPARSEVEC_PLAIN(CODE_IP, sparsevec_ip_measure)};
-static const ElementType sparsevec_plain_cosine = {SPARSEVEC_PLAIN(CODE_COSINE, sparsevec_cosine_measure)};
+static const ElementType sparsevec_plain_cosine = {SPARSEVEC_PLAIN(CODE_COSINE,
+				sparsevec_cosine_measure)};
 static const ElementType sparsevec_plain_l1 = {SPARSEVEC_PLAIN(CODE_L1, sparsevec_l1_measure)};
 
 #define C_FUNCTION(function) {#function, function}
 #define NO_FUNCTION {NULL, NULL}
 
 /*
- * An operator class's support function, (internal) -> internal, and its descriptor.  The function says which descriptor is
- * meant by being what it is: nobody calls it but who asks by hand.
+ * An operator class's support function, (internal) -> internal, and its descriptor. The function
+ * says which descriptor is meant by being what it is: nobody calls it but who asks by hand.
  */
 #define ELEMENT_SUPPORT(support_function, distance_of, similarity_of, ...) \
 	PG_FUNCTION_INFO_V1(support_function); \
@@ -212,45 +226,66 @@ DECLARE_FUNCTIONS(sparsevec);
 DECLARE_FUNCTION(hamming_distance);
 DECLARE_FUNCTION(jaccard_distance);
 
-ELEMENT_SUPPORT(hnsw_vector_l2_support, C_FUNCTION(vector_l2_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L2, vector_l2_measure))
-ELEMENT_SUPPORT(hnsw_vector_ip_support, C_FUNCTION(vector_negative_inner_product), C_FUNCTION(vector_inner_product),
+ELEMENT_SUPPORT(hnsw_vector_l2_support, C_FUNCTION(vector_l2_distance), NO_FUNCTION,
+				VECTOR_ELEMENT(CODE_L2, vector_l2_measure))
+ELEMENT_SUPPORT(hnsw_vector_ip_support, C_FUNCTION(vector_negative_inner_product),
+				C_FUNCTION(vector_inner_product),
 				VECTOR_ELEMENT(CODE_IP, vector_ip_measure))
 ELEMENT_SUPPORT(hnsw_vector_cosine_support, C_FUNCTION(vector_cosine_distance), NO_FUNCTION,
 				VECTOR_ELEMENT(CODE_COSINE, vector_cosine_measure))
-ELEMENT_SUPPORT(hnsw_vector_l1_support, C_FUNCTION(vector_l1_distance), NO_FUNCTION, VECTOR_ELEMENT(CODE_L1, vector_l1_measure))
-ELEMENT_SUPPORT(hnsw_halfvec_l2_support, C_FUNCTION(halfvec_l2_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L2, halfvec_l2_measure))
-ELEMENT_SUPPORT(hnsw_halfvec_ip_support, C_FUNCTION(halfvec_negative_inner_product), C_FUNCTION(halfvec_inner_product),
+ELEMENT_SUPPORT(hnsw_vector_l1_support, C_FUNCTION(vector_l1_distance), NO_FUNCTION,
+				VECTOR_ELEMENT(CODE_L1, vector_l1_measure))
+ELEMENT_SUPPORT(hnsw_halfvec_l2_support, C_FUNCTION(halfvec_l2_distance), NO_FUNCTION,
+				HALFVEC_ELEMENT(CODE_L2, halfvec_l2_measure))
+ELEMENT_SUPPORT(hnsw_halfvec_ip_support, C_FUNCTION(halfvec_negative_inner_product),
+				C_FUNCTION(halfvec_inner_product),
 				HALFVEC_ELEMENT(CODE_IP, halfvec_ip_measure))
 ELEMENT_SUPPORT(hnsw_halfvec_cosine_support, C_FUNCTION(halfvec_cosine_distance), NO_FUNCTION,
 				HALFVEC_ELEMENT(CODE_COSINE, halfvec_cosine_measure))
-ELEMENT_SUPPORT(hnsw_halfvec_l1_support, C_FUNCTION(halfvec_l1_distance), NO_FUNCTION, HALFVEC_ELEMENT(CODE_L1, halfvec_l1_measure))
+ELEMENT_SUPPORT(hnsw_halfvec_l1_support, C_FUNCTION(halfvec_l1_distance), NO_FUNCTION,
+				HALFVEC_ELEMENT(CODE_L1, halfvec_l1_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_l2_support, C_FUNCTION(sparsevec_l2_distance), NO_FUNCTION,
 				SPARSEVEC_ELEMENT(CODE_L2, true, sparsevec_plain_l2, sparsevec_l2_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_ip_support, C_FUNCTION(sparsevec_negative_inner_product),
-				C_FUNCTION(sparsevec_inner_product), SPARSEVEC_ELEMENT(CODE_IP, false, sparsevec_plain_ip, sparsevec_ip_measure))
+				C_FUNCTION(sparsevec_inner_product), SPARSEVEC_ELEMENT(CODE_IP, false,
+				sparsevec_plain_ip, sparsevec_ip_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_cosine_support, C_FUNCTION(sparsevec_cosine_distance), NO_FUNCTION,
-				SPARSEVEC_ELEMENT(CODE_COSINE, false, sparsevec_plain_cosine, sparsevec_cosine_measure))
+				SPARSEVEC_ELEMENT(CODE_COSINE, false, sparsevec_plain_cosine,
+				sparsevec_cosine_measure))
 ELEMENT_SUPPORT(hnsw_sparsevec_l1_support, C_FUNCTION(sparsevec_l1_distance), NO_FUNCTION,
 				SPARSEVEC_ELEMENT(CODE_L2, false, sparsevec_plain_l1, sparsevec_l1_measure))
-ELEMENT_SUPPORT(hnsw_bit_hamming_support, C_FUNCTION(hamming_distance), NO_FUNCTION, BIT_ELEMENT(CODE_HAMMING))
-ELEMENT_SUPPORT(hnsw_bit_jaccard_support, C_FUNCTION(jaccard_distance), NO_FUNCTION, BIT_ELEMENT(CODE_JACCARD))
+ELEMENT_SUPPORT(hnsw_bit_hamming_support, C_FUNCTION(hamming_distance), NO_FUNCTION,
+				BIT_ELEMENT(CODE_HAMMING))
+ELEMENT_SUPPORT(hnsw_bit_jaccard_support, C_FUNCTION(jaccard_distance), NO_FUNCTION,
+				BIT_ELEMENT(CODE_JACCARD))
 /* clang-format on */
 
 const ElementType *const element_types[] = {
-	&hnsw_vector_l2_support_element,      &hnsw_vector_ip_support_element,        &hnsw_vector_cosine_support_element,
-	&hnsw_vector_l1_support_element,      &hnsw_halfvec_l2_support_element,       &hnsw_halfvec_ip_support_element,
-	&hnsw_halfvec_cosine_support_element, &hnsw_halfvec_l1_support_element,       &hnsw_sparsevec_l2_support_element,
-	&hnsw_sparsevec_ip_support_element,   &hnsw_sparsevec_cosine_support_element, &hnsw_sparsevec_l1_support_element,
-	&hnsw_bit_hamming_support_element,    &hnsw_bit_jaccard_support_element,      NULL,
+	&hnsw_vector_l2_support_element,
+	&hnsw_vector_ip_support_element,
+	&hnsw_vector_cosine_support_element,
+	&hnsw_vector_l1_support_element,
+	&hnsw_halfvec_l2_support_element,
+	&hnsw_halfvec_ip_support_element,
+	&hnsw_halfvec_cosine_support_element,
+	&hnsw_halfvec_l1_support_element,
+	&hnsw_sparsevec_l2_support_element,
+	&hnsw_sparsevec_ip_support_element,
+	&hnsw_sparsevec_cosine_support_element,
+	&hnsw_sparsevec_l1_support_element,
+	&hnsw_bit_hamming_support_element,
+	&hnsw_bit_jaccard_support_element,
+	NULL,
 };
 
 pg_noreturn static void
 raise_class(Relation index, const char *fault)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					errmsg("the operator class of index \"%s\" is not valid for access method \"hnsw\"",
-						   RelationGetRelationName(index)),
-					errdetail_internal("%s", fault)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("the operator class of index \"%s\" is not valid for access method \"hnsw\"",
+					RelationGetRelationName(index)),
+			 errdetail_internal("%s", fault)));
 }
 
 const ElementType *
@@ -307,11 +342,12 @@ is_zero(const ElementType *type, const struct varlena *value, const float *vecto
 }
 
 /*
- * Detoasts a value and copies its elements; false with its dimensions in *other if these are not `dims`.  *indexed says
- * whether the metric has a place for the value.
+ * Detoasts a value and copies its elements; false with its dimensions in *other if these are not
+ * `dims`. *indexed says whether the metric has a place for the value.
  */
 static bool
-read_elements(const ElementType *type, int dims, Datum value, float *vector, int *other, bool *indexed)
+read_elements(const ElementType *type, int dims, Datum value, float *vector, int *other,
+			  bool *indexed)
 {
 	struct varlena *detoasted = PG_DETOAST_DATUM(value);
 	const float *elements;
@@ -339,7 +375,8 @@ element_read(const ElementType *type, int dims, Datum value, float *vector)
 	bool indexed;
 
 	if (!read_elements(type, dims, value, vector, &other, &indexed))
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", dims, other)));
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("expected %d dimensions, not %d", dims, other)));
 	return indexed;
 }
 

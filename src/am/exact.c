@@ -1,22 +1,26 @@
 /*
  * exact.c: a scan that becomes the exact plan.
  *
- * A filter that hardly any row passes would send a search through the whole graph, and each row on the way through the
- * executor, to be dropped there.  When that has cost as much as to read the table from its first page to its last, the scan
- * does just that: it applies the query's filter itself, measures the rows that pass, and returns them nearest first.  So a
- * query takes about twice as long as the better of the two plans would have, whatever the planner believed.
+ * A filter that hardly any row passes would send a search through the whole graph, and each row on
+ * the way through the executor, to be dropped there. When that has cost as much as to read the
+ * table from its first page to its last, the scan does just that: it applies the query's filter
+ * itself, measures the rows that pass, and returns them nearest first. So a query takes about twice
+ * as long as the better of the two plans would have, whatever the planner believed.
  *
- * Where it is a join above the scan that drops rows, the scan does the same with all rows.  That takes longer than the
- * exact plan, which measures those only that the join lets pass, but less than going on.  Not where vectors are in the
- * TOAST table: to fetch all of them costs as much as the walk.
+ * Where it is a join above the scan that drops rows, the scan does the same with all rows. That
+ * takes longer than the exact plan, which measures those only that the join lets pass, but less
+ * than going on. Not where vectors are in the TOAST table: to fetch all of them costs as much as
+ * the walk.
  *
- * What may be relied upon: what has been returned before is not returned again; rows that are in no index, since they have
- * no vector or do not satisfy its predicate, are left out as in the index.  The executor fetches each row again and applies
- * the filter once more, so nothing wrong is returned if a filter is not what it seems.  One with volatile functions is left
- * to the executor alone, which calls them once a row.
+ * What may be relied upon: what has been returned before is not returned again; rows that are in no
+ * index, since they have no vector or do not satisfy its predicate, are left out as in the index.
+ * The executor fetches each row again and applies the filter once more, so nothing wrong is
+ * returned if a filter is not what it seems. One with volatile functions is left to the executor
+ * alone, which calls them once a row.
  *
- * The filter is applied as the executor would, by the same state in the same order, to rows that the snapshot sees: what
- * policies and security barriers hide stays hidden from the functions behind them.
+ * The filter is applied as the executor would, by the same state in the same order, to rows that
+ * the snapshot sees: what policies and security barriers hide stays hidden from the functions
+ * behind them.
  *
  * Locks: a heap page's share lock, to find out which line pointer the index knows a row by.
  */
@@ -41,12 +45,16 @@
 /* What it costs to measure a row there and to sort it. */
 #define TABLE_MEASURE_COST 3
 
-/* Is there something that drops rows: the scan's filter, or what stands between the scan and its LIMIT? */
+/*
+ * Is there something that drops rows: the scan's filter, or what stands between the scan and its
+ * LIMIT?
+ */
 static bool
 is_selective(const ScanNodes *nodes)
 {
 	return nodes->scan->ss.ps.qual != NULL ||
-		   (nodes->limit != NULL && outerPlanState(nodes->limit) != (const PlanState *) nodes->scan);
+		   (nodes->limit != NULL &&
+			outerPlanState(nodes->limit) != (const PlanState *) nodes->scan);
 }
 
 bool
@@ -57,10 +65,14 @@ exact_may_follow(const HnswScan *so)
 
 	return node != NULL && is_selective(&so->nodes) && so->has_query &&
 		   so->settings.iterative_scan != ITERATIVE_SCAN_OFF && heap != NULL &&
-		   heap->rd_tableam == GetHeapamTableAmRoutine() && node->ss.ps.state->es_epq_active == NULL;
+		   heap->rd_tableam == GetHeapamTableAmRoutine() &&
+		   node->ss.ps.state->es_epq_active == NULL;
 }
 
-/* The expressions of a node of a plan that are not its target list and filter; *known is cleared for other kinds of nodes. */
+/*
+ * The expressions of a node of a plan that are not its target list and filter; *known is cleared
+ * for other kinds of nodes.
+ */
 static List *
 other_expressions(const Plan *plan, bool *known)
 {
@@ -99,7 +111,8 @@ other_expressions(const Plan *plan, bool *known)
 		case T_ValuesScan:
 			return ((const ValuesScan *) plan)->values_lists;
 		case T_Limit:
-			return list_make2(((const Limit *) plan)->limitOffset, ((const Limit *) plan)->limitCount);
+			return list_make2(((const Limit *) plan)->limitOffset,
+							  ((const Limit *) plan)->limitCount);
 		default:
 			*known = false;
 			return NIL;
@@ -115,7 +128,8 @@ is_volatile_plan(PlanState *node, void *arg)
 	List *others = other_expressions(plan, &known);
 
 	return !known || contain_volatile_functions((Node *) plan->targetlist) ||
-		   contain_volatile_functions((Node *) plan->qual) || contain_volatile_functions((Node *) others) ||
+		   contain_volatile_functions((Node *) plan->qual) ||
+		   contain_volatile_functions((Node *) others) ||
 		   planstate_tree_walker(node, is_volatile_plan, arg);
 }
 
@@ -134,7 +148,10 @@ is_filter_repeatable(const HnswScan *so)
 	return true;
 }
 
-/* Are vectors in the pages of the table?  Then its rows are no smaller than these, in half precision. */
+/*
+ * Are vectors in the pages of the table? Then its rows are no smaller than these, in half
+ * precision.
+ */
 static bool
 are_vectors_inline(const HnswScan *so, double pages, double tuples)
 {
@@ -166,7 +183,10 @@ exact_cost(HnswScan *so)
 	return cost;
 }
 
-/* Does the row in the table's slot pass the query's filter?  What that allocates is freed before the next row. */
+/*
+ * Does the row in the table's slot pass the query's filter? What that allocates is freed before the
+ * next row.
+ */
 static bool
 row_passes(HnswScan *so)
 {
@@ -197,7 +217,9 @@ typedef struct PageRoots
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
 } PageRoots;
 
-/* By which TID does an index know the row in the table's slot?  The slot holds a pin of its page. */
+/*
+ * By which TID does an index know the row in the table's slot? The slot holds a pin of its page.
+ */
 static ItemPointerData
 root_tid(const TableMeasure *table, PageRoots *roots)
 {
@@ -206,7 +228,8 @@ root_tid(const TableMeasure *table, PageRoots *roots)
 	OffsetNumber offset = ItemPointerGetOffsetNumber(&tid);
 	OffsetNumber root;
 
-	Assert(TTS_IS_BUFFERTUPLE(table->slot) && BufferGetBlockNumber(buffer) == ItemPointerGetBlockNumber(&tid));
+	Assert(TTS_IS_BUFFERTUPLE(table->slot) &&
+		   BufferGetBlockNumber(buffer) == ItemPointerGetBlockNumber(&tid));
 	if (roots->block != ItemPointerGetBlockNumber(&tid))
 	{
 		roots->block = ItemPointerGetBlockNumber(&tid);
@@ -217,8 +240,9 @@ root_tid(const TableMeasure *table, PageRoots *roots)
 	Assert(offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage);
 	root = roots->offsets[offset - 1];
 	if (root == InvalidOffsetNumber)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row (%u,%u) of table \"%s\" has no root", roots->block,
-																offset, RelationGetRelationName(table->heap))));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("row (%u,%u) of table \"%s\" has no root", roots->block, offset,
+							   RelationGetRelationName(table->heap))));
 	ItemPointerSetOffsetNumber(&tid, root);
 	return tid;
 }
@@ -226,7 +250,8 @@ root_tid(const TableMeasure *table, PageRoots *roots)
 static int64
 tid_number(const ItemPointerData *tid)
 {
-	return (int64) ((uint64) ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid));
+	return (int64) ((uint64) ItemPointerGetBlockNumber(tid) << 16 |
+					ItemPointerGetOffsetNumber(tid));
 }
 
 static int
@@ -241,7 +266,9 @@ was_returned(const HnswScan *so, ItemPointerData tid)
 	return bsearch(&tid, so->returned, so->nreturned, sizeof(tid), tid_compare) != NULL;
 }
 
-/* Counts a row that does not pass for EXPLAIN ANALYZE, unless the executor has counted it before. */
+/*
+ * Counts a row that does not pass for EXPLAIN ANALYZE, unless the executor has counted it before.
+ */
 static void
 count_dropped(HnswScan *so, PageRoots *roots)
 {
@@ -254,7 +281,8 @@ static void
 sort_rows(HnswScan *so)
 {
 	TableMeasure *table = scan_table(so);
-	TableScanDesc scan = table_beginscan_strat(table->heap, so->scan->xs_snapshot, 0, NULL, true, false);
+	TableScanDesc scan =
+		table_beginscan_strat(table->heap, so->scan->xs_snapshot, 0, NULL, true, false);
 	PageRoots roots = {InvalidBlockNumber};
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, table->slot))

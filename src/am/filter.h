@@ -1,10 +1,13 @@
 /*
- * filter.h: a scan that returns only rows of a given set, for the node of the executor that has the set.
+ * filter.h: a scan that returns only rows of a given set, for the node of the executor that has the
+ * set.
  *
- * The scan takes one of two ways, by how large the set is.  A small set is measured: each row's node is looked up in the row
- * map and its code measured, and the nearest are measured exactly.  What is returned is then what an exact search of the set
- * returns.  A large set is walked to: a search as without a set, for which nodes of other rows are bridges.  A walk that
- * costs more than was expected, as the query's neighbourhood has hardly any rows of the set, is given up, and the set measured.
+ * The scan takes one of two ways, by how large the set is. A small set is measured: each row's node
+ * is looked up in the row map and its code measured, and the nearest are measured exactly. What is
+ * returned is then what an exact search of the set returns. A large set is walked to: a search as
+ * without a set, for which nodes of other rows are bridges. A walk that costs more than was
+ * expected, as the query's neighbourhood has hardly any rows of the set, is given up, and the set
+ * measured.
  */
 #ifndef HNSWC_FILTER_H
 #define HNSWC_FILTER_H

@@ -9,8 +9,8 @@
 #include "am/filter_model.h"
 
 /*
- * Measuring a row of the set, in nodes that a walk visits: the row's entry is looked up, and its node lies far from that
- * of the row before, while a walk's are neighbours on the same pages.
+ * Measuring a row of the set, in nodes that a walk visits: the row's entry is looked up, and its
+ * node lies far from that of the row before, while a walk's are neighbours on the same pages.
  */
 #define MEASURE_VISITS 3.0
 /* The same of a row that has to be fetched from the table. */
@@ -27,7 +27,10 @@ filter_measure_visits(const FilterModel *model)
 	return model->wanted * (model->mapped ? MEASURE_VISITS : FETCH_VISITS);
 }
 
-/* As a plain scan has hnsw.ef_search of all rows, a walk has those of them that are in the set, and the LIMIT's. */
+/*
+ * As a plain scan has hnsw.ef_search of all rows, a walk has those of them that are in the set, and
+ * the LIMIT's.
+ */
 double
 filter_walk_ef(const FilterModel *model)
 {

@@ -20,7 +20,10 @@ typedef struct FilterModel
 
 /* A walk is taken if it is expected to take no more than such a share of measuring the set. */
 #define FILTER_WALK_SHARE 0.5
-/* Of the candidates that a walk looks for it answers for such a share: towards its end a pool is not complete. */
+/*
+ * Of the candidates that a walk looks for it answers for such a share: towards its end a pool is
+ * not complete.
+ */
 #define FILTER_ANSWERED_SHARE 0.8
 
 /* Measuring all rows of the set. */

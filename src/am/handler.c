@@ -8,7 +8,10 @@
 #include "compat.h"
 #include "fmgr.h"
 
-/* What the planner and the executor may ask of the access method.  What is false or NULL is not set: makeNode() zeroes. */
+/*
+ * What the planner and the executor may ask of the access method. What is false or NULL is not set:
+ * makeNode() zeroes.
+ */
 static void
 set_properties(IndexAmRoutine *routine)
 {
@@ -16,7 +19,8 @@ set_properties(IndexAmRoutine *routine)
 	routine->amsupport = HNSWC_NPROCS;
 	routine->amcanorderbyop = true;
 	routine->amoptionalkey = true; /* a scan has an ORDER BY and no conditions */
-	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
+	routine->amparallelvacuumoptions =
+		VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
 	routine->amkeytype = InvalidOid;
 	AM_CAN_BUILD_PARALLEL(routine);
 }

@@ -1,11 +1,11 @@
 /*
  * insert.c: adding one row.
  *
- * The vector is encoded, the graph searched and the new element linked in by the graph layer through the page store;
- * here are only its beginning and end.
+ * The vector is encoded, the graph searched and the new element linked in by the graph layer
+ * through the page store; here are only its beginning and end.
  *
- * Locks: the insert lock, shared, from before the search until the last link is written, so that vacuum can wait for
- * inserts that may still link to what it removes.
+ * Locks: the insert lock, shared, from before the search until the last link is written, so that
+ * vacuum can wait for inserts that may still link to what it removes.
  */
 #include "postgres.h"
 
@@ -31,8 +31,8 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 {
 	PageStore *pages = page_store_open(index, state, true);
 	GraphInsert *insert = graph_insert_create(&pages->store, state->ef_construction);
-	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)), vector,
-								   palloc_on_line(coder_scratch_size(state->coder)));
+	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)),
+								   vector, palloc_on_line(coder_scratch_size(state->coder)));
 	BlockNumber lock;
 
 	code_query_relative(query);
@@ -42,16 +42,17 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 		pages->element.vector = encode(state->vector_coder, state->layout.vector_size, vector);
 	/* neighbours are told apart by finer codes than they are found by: then the row is, too */
 	if (pages->store.select_coder != pages->store.coder)
-		insert->select_query = coder_query(state->vector_coder, palloc_on_line(code_query_size(state->vector_coder)),
-										   vector, palloc_on_line(coder_scratch_size(state->vector_coder)));
+		insert->select_query =
+			coder_query(state->vector_coder, palloc_on_line(code_query_size(state->vector_coder)),
+						vector, palloc_on_line(coder_scratch_size(state->vector_coder)));
 	lock = index_insert_lock(index);
 	graph_insert(insert, query, pages->element.code, graph_random_layer(state->m));
 	index_insert_unlock(index, lock);
 }
 
 /*
- * Tells all sessions, here and on standbys, that they have to plan anew what reads a table.  At once, and not at the end of
- * the transaction, which may never come to it.
+ * Tells all sessions, here and on standbys, that they have to plan anew what reads a table. At
+ * once, and not at the end of the transaction, which may never come to it.
  */
 static void
 tell_all(Relation heap)
@@ -69,22 +70,23 @@ tell_all(Relation heap)
 }
 
 /*
- * A row is not indexed.  Plans may rely on all rows being there (path.c), and none that does may be used where the row can
- * be seen.
+ * A row is not indexed. Plans may rely on all rows being there (path.c), and none that does may be
+ * used where the row can be seen.
  *
- * Such a plan was made by somebody who saw the flag on the meta page set.  When index_leave_out() returns it is cleared and
- * that is logged, so no plan that is made from here on relies on it, and all that were made before are dropped by the
- * message.  The row is not seen before its transaction has ended, which is later than the message, in the log and so on
- * standbys, too.
+ * Such a plan was made by somebody who saw the flag on the meta page set. When index_leave_out()
+ * returns it is cleared and that is logged, so no plan that is made from here on relies on it, and
+ * all that were made before are dropped by the message. The row is not seen before its transaction
+ * has ended, which is later than the message, in the log and so on standbys, too.
  *
- * Each backend sends the message once for an index, when it leaves out its first row, whether it was that backend that
- * cleared the flag or another one.  Who cleared it may not have sent it yet, or never will, because of an error or a crash in
- * between.  It does not matter what becomes of the transaction.  After this message there is no plan left that a second
- * one could drop.
+ * Each backend sends the message once for an index, when it leaves out its first row, whether it
+ * was that backend that cleared the flag or another one. Who cleared it may not have sent it yet,
+ * or never will, because of an error or a crash in between. It does not matter what becomes of the
+ * transaction. After this message there is no plan left that a second one could drop.
  *
- * A statement that has been given its plan before the message may take its snapshot after the row's transaction has ended,
- * and miss the row.  As with other changes that take no lock against readers, sessions look for messages when they lock a
- * table.  So the same goes for a statement in a transaction that has locked the table before.
+ * A statement that has been given its plan before the message may take its snapshot after the row's
+ * transaction has ended, and miss the row. As with other changes that take no lock against readers,
+ * sessions look for messages when they lock a table. So the same goes for a statement in a
+ * transaction that has locked the table before.
  */
 static void
 leave_out(Relation index, IndexState *state, Relation heap, uint16 flag)

@@ -1,8 +1,9 @@
 /*
  * margin.c: where a scan may end, by its own measure.
  *
- * The filter of a query bounds the operator's distance (cutoff.h).  A scan's distances may differ from the operator's: they
- * are rounded in other ways, or measured from copies in half precision, or squares.  A margin allows for that.
+ * The filter of a query bounds the operator's distance (cutoff.h). A scan's distances may differ
+ * from the operator's: they are rounded in other ways, or measured from copies in half precision,
+ * or squares. A margin allows for that.
  */
 #include "postgres.h"
 
@@ -12,10 +13,15 @@
 #include "am/scan.h"
 #include "distance/distance.h"
 
-/* Distances are the same up to so much of themselves, whichever kernel has summed them; cosine distances up to this. */
+/*
+ * Distances are the same up to so much of themselves, whichever kernel has summed them; cosine
+ * distances up to this.
+ */
 #define ROUNDING 1e-4
 #define COSINE_ROUNDING 1e-5
-/* Elements in half precision are within 2^-11 of themselves, and so are their sums of magnitudes. */
+/*
+ * Elements in half precision are within 2^-11 of themselves, and so are their sums of magnitudes.
+ */
 #define HALF_ROUNDING (1.0 / 1024)
 /* More than the norms of vectors that are of one length differ from it: see graph/reach.c. */
 #define NORM_MARGIN 1.1
@@ -32,7 +38,10 @@ margin_of(const HnswScan *so, double dist)
 
 	if (so->state->rerank != RERANK_HALF)
 		return margin;
-	/* the error of a row is HALF_ROUNDING of its norm, which is at most that of the query and the distance */
+	/*
+	 * the error of a row is HALF_ROUNDING of its norm, which is at most that of the query and the
+	 * distance
+	 */
 	if (metric == CODE_L2)
 		lossy = sqrt(distance->ip_f32(query, query, dims)) + fabs(dist);
 	else if (metric == CODE_L1)

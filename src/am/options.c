@@ -1,8 +1,9 @@
 /*
  * options.c: what a user can choose for an index: its reloptions and their defaults.
  *
- * Some shape an index when it is built and are kept in its meta page from then on: ALTER INDEX SET has an effect at the
- * next REINDEX only.  The others say how it is searched, take effect at once and are settings.c's.
+ * Some shape an index when it is built and are kept in its meta page from then on: ALTER INDEX SET
+ * has an effect at the next REINDEX only. The others say how it is searched, take effect at once
+ * and are settings.c's.
  */
 #include "postgres.h"
 
@@ -45,10 +46,10 @@ static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
 /*
  * The defaults of `bits` and `rerank`: the only place that knows them.
  *
- * bits: few enough that the nodes are small, so many that a walk goes the way exact distances would take it.  Rotated
- * codes of 4 bits do from some 64 dimensions on; the error of a code grows as dimensions get fewer, while the bytes
- * saved get fewer too.  L1 has no rotation to spread the error over the dimensions, so it takes 8.  What has a bit a dimension is kept
- * as it is.
+ * bits: few enough that the nodes are small, so many that a walk goes the way exact distances would
+ * take it. Rotated codes of 4 bits do from some 64 dimensions on; the error of a code grows as
+ * dimensions get fewer, while the bytes saved get fewer too. L1 has no rotation to spread the error
+ * over the dimensions, so it takes 8. What has a bit a dimension is kept as it is.
  */
 static int
 default_bits(int dims, CodeMetric metric)
@@ -73,35 +74,44 @@ add_search_options(void)
 {
 	const LOCKMODE lock = ShareUpdateExclusiveLock;
 
-	add_int_reloption(hnsw_relopt_kind, "ef_search", "Candidates that a search keeps", OPTION_NOT_GIVEN, 1,
-					  HNSWC_MAX_EF_SEARCH, lock);
-	add_enum_reloption(hnsw_relopt_kind, "adaptive_search", "Whether a search goes on longer where that is needed",
-					   switch_options, OPTION_NOT_GIVEN, "Valid values are \"on\" and \"off\".", lock);
-	add_enum_reloption(hnsw_relopt_kind, "iterative_scan", "Whether and how a scan goes on when more rows are needed",
+	add_int_reloption(hnsw_relopt_kind, "ef_search", "Candidates that a search keeps",
+					  OPTION_NOT_GIVEN, 1, HNSWC_MAX_EF_SEARCH, lock);
+	add_enum_reloption(hnsw_relopt_kind, "adaptive_search",
+					   "Whether a search goes on longer where that is needed", switch_options,
+					   OPTION_NOT_GIVEN, "Valid values are \"on\" and \"off\".", lock);
+	add_enum_reloption(hnsw_relopt_kind, "iterative_scan",
+					   "Whether and how a scan goes on when more rows are needed",
 					   iterative_scan_options, OPTION_NOT_GIVEN,
 					   "Valid values are \"off\", \"strict_order\", and \"relaxed_order\".", lock);
-	add_int_reloption(hnsw_relopt_kind, "max_scan_tuples", "Tuples after which a scan stops going on", OPTION_NOT_GIVEN,
-					  1, INT_MAX, lock);
-	add_real_reloption(hnsw_relopt_kind, "scan_mem_multiplier", "Memory of a scan, as a multiple of work_mem",
-					   OPTION_NOT_GIVEN, 1.0, HNSWC_MAX_SCAN_MEM_MULTIPLIER, lock);
+	add_int_reloption(hnsw_relopt_kind, "max_scan_tuples",
+					  "Tuples after which a scan stops going on", OPTION_NOT_GIVEN, 1, INT_MAX,
+					  lock);
+	add_real_reloption(hnsw_relopt_kind, "scan_mem_multiplier",
+					   "Memory of a scan, as a multiple of work_mem", OPTION_NOT_GIVEN, 1.0,
+					   HNSWC_MAX_SCAN_MEM_MULTIPLIER, lock);
 }
 
 void
 options_init(void)
 {
 	hnsw_relopt_kind = add_reloption_kind();
-	add_int_reloption(hnsw_relopt_kind, "m", "Neighbours a node is given when it is inserted", HNSWC_DEFAULT_M,
-					  HNSWC_MIN_M, HNSWC_MAX_M, AccessExclusiveLock);
-	add_int_reloption(hnsw_relopt_kind, "ef_construction", "Candidates kept when searching for a node's neighbours",
-					  HNSWC_DEFAULT_EF_CONSTRUCTION, HNSWC_MIN_EF_CONSTRUCTION, HNSWC_MAX_EF_CONSTRUCTION,
-					  AccessExclusiveLock);
-	add_enum_reloption(hnsw_relopt_kind, "bits", "Bits per dimension of the codes in the index", bits_options,
-					   OPTION_NOT_GIVEN, "Valid values are \"1\", \"2\", \"4\", \"8\", and \"32\".",
+	add_int_reloption(hnsw_relopt_kind, "m", "Neighbours a node is given when it is inserted",
+					  HNSWC_DEFAULT_M, HNSWC_MIN_M, HNSWC_MAX_M, AccessExclusiveLock);
+	add_int_reloption(hnsw_relopt_kind, "ef_construction",
+					  "Candidates kept when searching for a node's neighbours",
+					  HNSWC_DEFAULT_EF_CONSTRUCTION, HNSWC_MIN_EF_CONSTRUCTION,
+					  HNSWC_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "bits", "Bits per dimension of the codes in the index",
+					   bits_options, OPTION_NOT_GIVEN,
+					   "Valid values are \"1\", \"2\", \"4\", \"8\", and \"32\".",
 					   AccessExclusiveLock);
-	add_enum_reloption(hnsw_relopt_kind, "rerank", "Where the vectors are that results are ordered by", rerank_options,
-					   OPTION_NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".", AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "rerank",
+					   "Where the vectors are that results are ordered by", rerank_options,
+					   OPTION_NOT_GIVEN, "Valid values are \"index\", \"half\", and \"table\".",
+					   AccessExclusiveLock);
 	add_search_options();
-	add_bool_reloption(hnsw_relopt_kind, "row_map", "Keeps where the rows of the table are in the index", true,
+	add_bool_reloption(hnsw_relopt_kind, "row_map",
+					   "Keeps where the rows of the table are in the index", true,
 					   AccessExclusiveLock);
 }
 
@@ -121,8 +131,8 @@ hnswoptions(Datum reloptions, bool validate)
 		{"row_map", RELOPT_TYPE_BOOL, offsetof(HnswOptions, row_map)},
 	};
 
-	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind, sizeof(HnswOptions), table,
-									  lengthof(table));
+	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind, sizeof(HnswOptions),
+									  table, lengthof(table));
 }
 
 /* NULL when none was given. */
@@ -143,7 +153,8 @@ options_m(Relation index)
 static int
 bits_of(const HnswOptions *options, int dims, CodeMetric metric)
 {
-	return options && options->bits != OPTION_NOT_GIVEN ? options->bits : default_bits(dims, metric);
+	return options && options->bits != OPTION_NOT_GIVEN ? options->bits
+														: default_bits(dims, metric);
 }
 
 bool
@@ -169,19 +180,21 @@ column_dims(Relation index, const ElementType *type)
 
 	/* there it is the greatest length that a value may have */
 	if (getBaseType(column->atttypid) == VARBITOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("column of type bit varying cannot be indexed by hnsw"),
-				 errdetail("Its values may have different lengths."),
-				 errhint("Use the type bit(n), or index the expression column::bit(n).")));
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("column of type bit varying cannot be indexed by hnsw"),
+						errdetail("Its values may have different lengths."),
+						errhint("Use the type bit(n), or index the expression column::bit(n).")));
 	if (dims < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
-				 errhint("Give the column its number of dimensions, ALTER TABLE ... ALTER COLUMN ... TYPE %s(n), "
-						 "or index an expression, ((column::%s(n))).",
-						 type->type_name, type->type_name)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column does not have dimensions"),
+						errhint("Give the column its number of dimensions, ALTER TABLE ... ALTER "
+								"COLUMN ... TYPE %s(n), "
+								"or index an expression, ((column::%s(n))).",
+								type->type_name, type->type_name)));
 	if (dims > type->max_dims)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("column cannot have more than %d dimensions for hnsw index", type->max_dims)));
+						errmsg("column cannot have more than %d dimensions for hnsw index",
+							   type->max_dims)));
 	return dims;
 }
 
@@ -207,7 +220,10 @@ widest_bits(const CodeSpec *spec, int most, int m)
 	return 0;
 }
 
-/* The greatest m, at most the one wanted, with which the bits of a vector of 0 and 1 fit a page with their links. */
+/*
+ * The greatest m, at most the one wanted, with which the bits of a vector of 0 and 1 fit a page
+ * with their links.
+ */
 static int
 widest_m(const CodeSpec *spec, int m)
 {
@@ -225,13 +241,15 @@ choose_bits(const HnswOptions *options, CodeSpec *spec, int m)
 	bool given = options && options->bits != OPTION_NOT_GIVEN;
 
 	if (given && code_metric_is_binary(spec->metric) && wanted != CODE_BITS_EXACT)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bit strings are indexed as they are"),
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("bit strings are indexed as they are"),
 						errhint("Leave out the option \"bits\".")));
 	if (fitting == 0 || (given && fitting != wanted))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("codes of %d bits for %d dimensions do not fit a page with m = %d", wanted, spec->dims, m),
-				 fitting > 0 ? errhint("Use bits = %d or fewer.", fitting) : errhint("Use a smaller m.")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("codes of %d bits for %d dimensions do not fit a page with m = %d",
+							   wanted, spec->dims, m),
+						fitting > 0 ? errhint("Use bits = %d or fewer.", fitting)
+									: errhint("Use a smaller m.")));
 	spec->bits = fitting;
 }
 
@@ -268,18 +286,22 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 	if (code_metric_is_binary(shape->spec.metric))
 		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(options, &shape->spec, shape->m);
-	if (type->in_table && options && options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
+	if (type->in_table && options && options->rerank != OPTION_NOT_GIVEN &&
+		options->rerank != RERANK_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("an index on type %s does not keep the vectors", type->type_name),
 						errhint("Leave out the option \"rerank\".")));
-	if (!type->in_table && shape->spec.bits == CODE_BITS_EXACT && options && options->rerank != OPTION_NOT_GIVEN &&
-		options->rerank != RERANK_TABLE)
-		ereport(WARNING, (errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
-						  code_metric_is_binary(shape->spec.metric)
-							  ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
-							  : errhint("Leave out the option \"rerank\", or use bits = 8 or fewer.")));
+	if (!type->in_table && shape->spec.bits == CODE_BITS_EXACT && options &&
+		options->rerank != OPTION_NOT_GIVEN && options->rerank != RERANK_TABLE)
+		ereport(
+			WARNING,
+			(errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
+			 code_metric_is_binary(shape->spec.metric)
+				 ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
+				 : errhint("Leave out the option \"rerank\", or use bits = 8 or fewer.")));
 	if (type->in_table && shape->spec.bits == CODE_BITS_EXACT)
-		shape->spec.bits = 8; /* an exact sketch is no exact vector, and floats do not give the operator's sums */
+		/* an exact sketch is no exact vector, and floats do not give the operator's sums */
+		shape->spec.bits = 8;
 	if (type->in_table || shape->spec.bits == CODE_BITS_EXACT)
 		shape->rerank = RERANK_TABLE; /* the code is the vector: there is nothing more to keep */
 	else if (options && options->rerank != OPTION_NOT_GIVEN)

@@ -1,9 +1,9 @@
 /*
  * own.c: what of the catalog is the extension's own; see own.h.
  *
- * To ask of a function whether it is ours takes a look into pg_proc and one into the library that it
- * names.  Queries ask for each function in them, so the answers are kept by OID, no more of them than
- * KEPT_ANSWERS, and forgotten when anything in pg_proc changes.
+ * To ask of a function whether it is ours takes a look into pg_proc and one into the library that
+ * it names. Queries ask for each function in them, so the answers are kept by OID, no more of them
+ * than KEPT_ANSWERS, and forgotten when anything in pg_proc changes.
  *
  * Locks: none but those of the catalog's caches.
  */
@@ -23,7 +23,10 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-/* A query has dozens of functions and an application some hundreds of queries; an answer takes 40 bytes. */
+/*
+ * A query has dozens of functions and an application some hundreds of queries; an answer takes 40
+ * bytes.
+ */
 #define KEPT_ANSWERS 4096
 
 typedef struct Answer
@@ -96,7 +99,10 @@ proc_string(HeapTuple tuple, AttrNumber column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-/* Does the function run a C function of this library, and are its arguments as the library takes them? */
+/*
+ * Does the function run a C function of this library, and are its arguments as the library takes
+ * them?
+ */
 static bool
 look_up(Oid function, OwnFunction *own)
 {
@@ -117,13 +123,14 @@ look_up(Oid function, OwnFunction *own)
 	if (own->element != NULL && own->role != OWN_SUPPORT)
 	{
 		own->type = proc->proargtypes.values[0];
-		if (proc->pronargs != 2 || proc->proargtypes.values[1] != own->type || proc->prorettype != FLOAT8OID ||
-			proc->proretset)
+		if (proc->pronargs != 2 || proc->proargtypes.values[1] != own->type ||
+			proc->prorettype != FLOAT8OID || proc->proretset)
 			own->element = NULL;
 	}
 	ReleaseSysCache(tuple);
 	/* as the function manager finds it, but also behind settings and SECURITY DEFINER */
-	return own->element != NULL && (PGFunction) load_external_function(library, symbol, false, &handle) == address;
+	return own->element != NULL &&
+		   (PGFunction) load_external_function(library, symbol, false, &handle) == address;
 }
 
 bool
@@ -136,7 +143,8 @@ own_function(Oid function, OwnFunction *own)
 	/* those of PostgreSQL itself */
 	if (function < FirstNormalObjectId)
 		return false;
-	if (answers == NULL || answers_are_of != changes || hash_get_num_entries(answers) >= KEPT_ANSWERS)
+	if (answers == NULL || answers_are_of != changes ||
+		hash_get_num_entries(answers) >= KEPT_ANSWERS)
 		forget_answers();
 	kept = hash_search(answers, &function, HASH_FIND, NULL);
 	if (kept == NULL)
@@ -160,10 +168,11 @@ own_class(Oid family, Oid type, const char **fault)
 	OwnFunction distance;
 	Oid opno = get_opfamily_member(family, type, type, HNSWC_DISTANCE_STRATEGY);
 
-	if (!own_function(get_opfamily_proc(family, type, type, HNSWC_TYPE_PROC), &support) || support.role != OWN_SUPPORT)
+	if (!own_function(get_opfamily_proc(family, type, type, HNSWC_TYPE_PROC), &support) ||
+		support.role != OWN_SUPPORT)
 		*fault = "Its support function is not one of hnsw's.";
-	else if (!OidIsValid(opno) || !own_function(get_opcode(opno), &distance) || distance.role != OWN_DISTANCE ||
-			 distance.type != type)
+	else if (!OidIsValid(opno) || !own_function(get_opcode(opno), &distance) ||
+			 distance.role != OWN_DISTANCE || distance.type != type)
 		*fault = "Its operator is not a distance of hnsw's between two values of its type.";
 	else if (support.element != distance.element)
 		*fault = "Its support function is for another type or another distance than its operator.";

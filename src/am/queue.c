@@ -1,11 +1,13 @@
 /*
- * queue.c: the candidates of a scan that have not been measured exactly, and what is certain about them.
+ * queue.c: the candidates of a scan that have not been measured exactly, and what is certain about
+ * them.
  *
- * They stand in the order of their estimates.  A measured row may be returned once no candidate left can be nearer: an
- * estimate is hardly ever above the distance by more than its bound.  To learn a bound costs as much as to visit the
- * node, and most queries end after a few rows.  So bounds are asked for a few candidates at a time, for the rest it is
- * assumed that they are not much greater than those known; and what just missed the search's pool is looked for only
- * when it may matter.  When the search has ended, what is left of the index comes sorted by estimates (sweep.c), and is
+ * They stand in the order of their estimates. A measured row may be returned once no candidate left
+ * can be nearer: an estimate is hardly ever above the distance by more than its bound. To learn a
+ * bound costs as much as to visit the node, and most queries end after a few rows. So bounds are
+ * asked for a few candidates at a time, for the rest it is assumed that they are not much greater
+ * than those known; and what just missed the search's pool is looked for only when it may matter.
+ * When the search has ended, what is left of the index comes sorted by estimates (sweep.c), and is
  * queued some at a time.
  */
 #include "postgres.h"
@@ -21,8 +23,9 @@
 /* Candidates that are given their bounds at a time. */
 #define BOUND_BATCH 16
 /*
- * Of the greatest bound known, what no other is taken to exceed.  Bounds follow the lengths of the query's and the
- * candidate's residuals and the angle between them, which are much the same for candidates of one query.
+ * Of the greatest bound known, what no other is taken to exceed. Bounds follow the lengths of the
+ * query's and the candidate's residuals and the angle between them, which are much the same for
+ * candidates of one query.
  */
 #define BOUND_MARGIN 1.5f
 
@@ -68,7 +71,10 @@ scan_queue_begin(HnswScan *so, int n)
 	queue_reserve(so, left + n);
 }
 
-/* Makes least[] right for the candidates that have their bounds, when those from `from` on have come to have them. */
+/*
+ * Makes least[] right for the candidates that have their bounds, when those from `from` on have
+ * come to have them.
+ */
 static void
 queue_set_least(HnswScan *so, int from)
 {
@@ -107,7 +113,10 @@ scan_queue_ready(HnswScan *so)
 	queue_set_least(so, 0);
 }
 
-/* How many candidates beyond the pool are looked at: see CodeWidth.  Exact codes have those of the coarsest. */
+/*
+ * How many candidates beyond the pool are looked at: see CodeWidth. Exact codes have those of the
+ * coarsest.
+ */
 static int
 runners_up(const HnswScan *so)
 {
@@ -141,9 +150,10 @@ queue_rest(HnswScan *so)
 	scan_queue_begin(so, REST_BATCH);
 	n = scan_rest_read(so, so->queue + so->nqueue, REST_BATCH);
 	so->rest_is_left = n == REST_BATCH;
-	Assert(n == 0 || so->nqueue == 0 || so->queue[so->nqueue].dist >= so->queue[so->nqueue - 1].dist);
+	Assert(n == 0 || so->nqueue == 0 ||
+		   so->queue[so->nqueue].dist >= so->queue[so->nqueue - 1].dist);
 	for (int i = so->nqueue; i < so->nqueue + n; i++)
-		so->queue[i].bound = !measured                   ? code_rounding(so->query, so->queue[i].dist)
+		so->queue[i].bound = !measured ? code_rounding(so->query, so->queue[i].dist)
 							 : so->type->sketch_dims > 0 ? INFINITY
 														 : 0;
 	so->nqueue += n;
@@ -203,7 +213,10 @@ scan_queue_pool(HnswScan *so, int missing)
 		so->farthest = search->npool > 0 ? search->pool[search->npool - 1].dist : -INFINITY;
 		return;
 	}
-	/* the distances but for rounding; or estimates of a sketch, of which all are measured before one is returned */
+	/*
+	 * the distances but for rounding; or estimates of a sketch, of which all are measured before
+	 * one is returned
+	 */
 	if (so->nrunners_up > 0)
 		queue_runners_up(so, INFINITY);
 	for (int i = so->next; i < so->nqueue; i++)
@@ -211,7 +224,10 @@ scan_queue_pool(HnswScan *so, int missing)
 	scan_queue_ready(so);
 }
 
-/* Gives the candidates from `from` on their bounds, a few at a time.  Some may have had them when they were queued again. */
+/*
+ * Gives the candidates from `from` on their bounds, a few at a time. Some may have had them when
+ * they were queued again.
+ */
 static void
 queue_bound(HnswScan *so, int from)
 {

@@ -1,13 +1,14 @@
 /*
  * rerank.c: measuring a scan's candidates exactly.
  *
- * The candidates come in order of their estimates, a few at a time, so that a query for few rows measures few.  Their
- * slots are looked up in one batch, their vectors in another: from the index's vector pages or, with rerank = table,
- * from the rows themselves, fetched under the scan's snapshot (rows that it does not see are left out here already).
- * Where the code in the node is the vector, it is measured there.
+ * The candidates come in order of their estimates, a few at a time, so that a query for few rows
+ * measures few. Their slots are looked up in one batch, their vectors in another: from the index's
+ * vector pages or, with rerank = table, from the rows themselves, fetched under the scan's snapshot
+ * (rows that it does not see are left out here already). Where the code in the node is the vector,
+ * it is measured there.
  *
- * But for copies in half precision, the distance is what the operator returns for the row, bit for bit (for L2 its
- * square, which orders alike): rows come in the order that the operator gives them.
+ * But for copies in half precision, the distance is what the operator returns for the row, bit for
+ * bit (for L2 its square, which orders alike): rows come in the order that the operator gives them.
  *
  * Locks: none; a heap page is pinned while its row is measured.
  */
@@ -23,8 +24,8 @@
 #include "miscadmin.h"
 
 /*
- * Candidates measured at a time: about enough for LIMIT 10 at first, then fewer.  A round more costs less than a few
- * large vectors in vain.
+ * Candidates measured at a time: about enough for LIMIT 10 at first, then fewer. A round more costs
+ * less than a few large vectors in vain.
  */
 #define FIRST_BATCH 16
 #define NEXT_BATCH 8
@@ -98,7 +99,8 @@ vector_query(HnswScan *so)
 	if (so->state->vector_coder == NULL)
 		return so->query;
 	if (so->vector_query == NULL)
-		so->vector_query = coder_query(so->state->vector_coder, so->vector_query_memory, so->query_vector, so->scratch);
+		so->vector_query = coder_query(so->state->vector_coder, so->vector_query_memory,
+									   so->query_vector, so->scratch);
 	return so->vector_query;
 }
 
@@ -148,7 +150,8 @@ table_distance(HnswScan *so, ItemPointer heap_tid, double *dist)
 	rows_check(so, &tid);
 	so->counters.table_rows++;
 	do
-		found = table_index_fetch_tuple(table->fetch, &tid, so->scan->xs_snapshot, table->slot, &call_again, &all_dead);
+		found = table_index_fetch_tuple(table->fetch, &tid, so->scan->xs_snapshot, table->slot,
+										&call_again, &all_dead);
 	while (!found && call_again);
 	if (!found)
 		return false;
@@ -246,10 +249,12 @@ measure_in_index(HnswScan *so, const Candidate *candidates, const ElementRef *re
 		blocks[i] = refs[i].vector_block;
 		offsets[i] = refs[i].vector_offset;
 	}
-	vector_distances(&so->pages->reader, vector_query(so), blocks, offsets, n, dist, so->vector_copy);
+	vector_distances(&so->pages->reader, vector_query(so), blocks, offsets, n, dist,
+					 so->vector_copy);
 	for (int i = 0; i < n; i++)
 		if (refs[i].valid)
-			scan_add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid, refs[i].duplicates);
+			scan_add_result(so, candidates[i].node, dist[i], (ItemPointer) &refs[i].heap_tid,
+							refs[i].duplicates);
 		else
 			so->answered++;
 }
@@ -280,10 +285,12 @@ scan_measure(HnswScan *so)
 		so->filter->reranked += n;
 	if (!so->has_query || so->state->vector_coder == NULL)
 	{
-		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n, refs);
+		page_store_elements(&so->pages->reader, so->has_query ? so->query : NULL, candidates, n,
+							refs);
 		for (int i = 0; i < n; i++)
 			if (refs[i].valid)
-				scan_add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid, refs[i].duplicates);
+				scan_add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid,
+								refs[i].duplicates);
 	}
 	else
 	{

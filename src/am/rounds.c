@@ -1,17 +1,18 @@
 /*
  * rounds.c: how far the search of a scan goes, round by round.
  *
- * The rows that a scan returns are the same whatever LIMIT and OFFSET say: a longer answer begins with the shorter one, so
- * that pages of one answer neither repeat rows nor leave any out.  Therefore the search goes by fixed steps: it is for the
- * nearest 10, and when more are wanted for the nearest 20, 50, 100 and so on, with hnsw.ef_search among them.  Each round
- * goes on where the one before has stopped, and its rows come behind those that have been returned.
+ * The rows that a scan returns are the same whatever LIMIT and OFFSET say: a longer answer begins
+ * with the shorter one, so that pages of one answer neither repeat rows nor leave any out.
+ * Therefore the search goes by fixed steps: it is for the nearest 10, and when more are wanted for
+ * the nearest 20, 50, 100 and so on, with hnsw.ef_search among them. Each round goes on where the
+ * one before has stopped, and its rows come behind those that have been returned.
  *
- * How far a round goes decides what is found in time for its place.  So hnsw.ef_search counts for all steps below it.
- * Rows that a filter or a join drops come on top: their number is estimated from the share of rows that have passed so far,
- * and at first from what the planner expects.
+ * How far a round goes decides what is found in time for its place. So hnsw.ef_search counts for
+ * all steps below it. Rows that a filter or a join drops come on top: their number is estimated
+ * from the share of rows that have passed so far, and at first from what the planner expects.
  *
- * The search ends when nothing is left to be found, when a limit of time or memory is met, or when it has cost as much as
- * to read the whole table would.
+ * The search ends when nothing is left to be found, when a limit of time or memory is met, or when
+ * it has cost as much as to read the whole table would.
  *
  * Locks: none.
  */
@@ -29,7 +30,10 @@
 #define FIRST_STEP 10
 /* Steps nearer to hnsw.ef_search than by this factor are left out. */
 #define NEAR_EF 1.25
-/* Of hnsw.ef_search, for the steps after the first: the rounds before have looked at most of what they need. */
+/*
+ * Of hnsw.ef_search, for the steps after the first: the rounds before have looked at most of what
+ * they need.
+ */
 #define LATER_SHARE 0.85
 /* So many more candidates than rows for steps beyond hnsw.ef_search. */
 #define EF_PER_ROW 1.15
@@ -37,22 +41,31 @@
 #define MOST_FILLED 100
 /* What the planner expects of a filter counts as much as so many rows that have been seen. */
 #define PLANNED_ROWS 10
-/* Rows that pass may come in clumps: a round is for at most so many times the rows that have been returned. */
+/*
+ * Rows that pass may come in clumps: a round is for at most so many times the rows that have been
+ * returned.
+ */
 #define MOST_GROWTH 32
 /* And for at least so many times where some were dropped. */
 #define LEAST_GROWTH 1.5
 /* Candidates that one pool is for at most.  For more the pool is emptied and filled again. */
 #define MOST_POOL 2000
 /*
- * Of such a pool, or of the first one where a filter drops rows, what it answers for.  Towards its end a pool is not
- * complete, and what is missing there is found later, too late for its place.
+ * Of such a pool, or of the first one where a filter drops rows, what it answers for. Towards its
+ * end a pool is not complete, and what is missing there is found later, too late for its place.
  */
 #define ANSWERED_SHARE 0.8
-/* A round whose pool has run out before it has answered is followed by one for so many times its candidates. */
+/*
+ * A round whose pool has run out before it has answered is followed by one for so many times its
+ * candidates.
+ */
 #define LEAST_WIDENING 1.25
 /* The cost of a row that is measured, returned and dropped, in nodes measured by a walk. */
 #define ROW_COST 8
-/* A round for fewer rows than so many times those returned is not worth while when the table may be read. */
+/*
+ * A round for fewer rows than so many times those returned is not worth while when the table may be
+ * read.
+ */
 #define LEAST_AFFORDED 1.1
 
 /* Bytes that a search may take. */
@@ -63,8 +76,8 @@ round_memory(const HnswScan *so)
 }
 
 /*
- * The least step above a number of rows.  Below hnsw.ef_search there are none but the first, unless rows are dropped: then
- * each row takes many candidates.
+ * The least step above a number of rows. Below hnsw.ef_search there are none but the first, unless
+ * rows are dropped: then each row takes many candidates.
  */
 static double
 step_above(double ef, double rows, bool dropping)
@@ -80,7 +93,8 @@ step_above(double ef, double rows, bool dropping)
 
 			if (step >= least)
 				return least;
-			if (step > rows && (step >= ef * NEAR_EF || (step * NEAR_EF <= ef && (rows == 0 || dropping))))
+			if (step > rows &&
+				(step >= ef * NEAR_EF || (step * NEAR_EF <= ef && (rows == 0 || dropping))))
 				return step;
 		}
 }
@@ -107,8 +121,9 @@ planned_share(const HnswScan *so)
 }
 
 /*
- * How many of the rows that have been returned have passed to the LIMIT; -1: not known.  What stands between may have read
- * some and kept them back; then all have passed, if there is nothing to drop them.
+ * How many of the rows that have been returned have passed to the LIMIT; -1: not known. What stands
+ * between may have read some and kept them back; then all have passed, if there is nothing to drop
+ * them.
  */
 static double
 rows_passed(const HnswScan *so)
@@ -136,9 +151,8 @@ next_aim(const HnswScan *so)
 	double share;
 	RoundAim aim;
 
-	aim.passing = aim.rows =
-		step_above(so->settings.ef_search, passed < 0 ? returned : passed,
-				   passed < 0 ? has_filter(so) : passed < returned);
+	aim.passing = aim.rows = step_above(so->settings.ef_search, passed < 0 ? returned : passed,
+										passed < 0 ? has_filter(so) : passed < returned);
 	if (passed < 0)
 		return aim;
 	share = (passed + planned_share(so) * PLANNED_ROWS) / (returned + PLANNED_ROWS);
@@ -155,7 +169,8 @@ next_aim(const HnswScan *so)
 static RoundAim
 aim_in_candidates(const HnswScan *so, RoundAim aim)
 {
-	double per_row = so->nreturned > so->answered ? (double) so->answered / (double) so->nreturned : 1;
+	double per_row =
+		so->nreturned > so->answered ? (double) so->answered / (double) so->nreturned : 1;
 	double rows = so->answered + ceil((aim.rows - (double) so->nreturned) * per_row);
 
 	/* a round is for more than the one before, or nothing would come of it */
@@ -164,7 +179,10 @@ aim_in_candidates(const HnswScan *so, RoundAim aim)
 	return (RoundAim){Min(aim.passing, rows), rows};
 }
 
-/* How far to search for so many candidates; without a bound if that is not known, or if the search is not for more. */
+/*
+ * How far to search for so many candidates; without a bound if that is not known, or if the search
+ * is not for more.
+ */
 static GraphBound
 round_bound(HnswScan *so, double rank)
 {
@@ -178,14 +196,20 @@ round_bound(HnswScan *so, double rank)
 
 		graph_bound(&so->state->reach, so->ef, (int) rank, norm, &bound);
 		bound.base += code_query_estimate(so->query, 0);
-		/* whole numbers: the next distance is a step away, and with it perhaps all that there is to find */
+		/*
+		 * whole numbers: the next distance is a step away, and with it perhaps all that there is to
+		 * find
+		 */
 		if (code_metric_is_binary(so->state->spec.metric))
 			bound.least = so->ef;
 	}
 	return bound;
 }
 
-/* What the search has found is queued; it answers for so many candidates, of which the pool may lack some. */
+/*
+ * What the search has found is queued; it answers for so many candidates, of which the pool may
+ * lack some.
+ */
 static void
 round_answers(HnswScan *so, int64 due, int missing)
 {
@@ -196,8 +220,9 @@ round_answers(HnswScan *so, int64 due, int missing)
 }
 
 /*
- * How many candidates the first search answers for.  A pool that is bounded by distance may answer for more than the step
- * that it was for; but where a filter drops rows the search goes on anyway, and finds more in time if it does so soon.
+ * How many candidates the first search answers for. A pool that is bounded by distance may answer
+ * for more than the step that it was for; but where a filter drops rows the search goes on anyway,
+ * and finds more in time if it does so soon.
  */
 static int64
 first_due(const HnswScan *so)
@@ -247,7 +272,8 @@ round_first(HnswScan *so)
 bool
 round_at_limit(const HnswScan *so)
 {
-	return so->settings.max_scan_tuples < INT_MAX && so->search->nvisited >= so->settings.max_scan_tuples;
+	return so->settings.max_scan_tuples < INT_MAX &&
+		   so->search->nvisited >= so->settings.max_scan_tuples;
 }
 
 /* What the table would cost instead. */
@@ -282,8 +308,8 @@ round_prefers_table(HnswScan *so)
 }
 
 /*
- * How many rows the scan may have returned before it has cost as much, in time or memory, as to read the table; INFINITY
- * if it does not compete with that.
+ * How many rows the scan may have returned before it has cost as much, in time or memory, as to
+ * read the table; INFINITY if it does not compete with that.
  */
 static double
 affordable_rows(HnswScan *so)
@@ -333,7 +359,10 @@ widen(HnswScan *so, RoundAim aim)
 	round_answers(so, due, missing);
 }
 
-/* Empties the pool, whose candidates have been queued, and goes on with what is nearest of the rest. */
+/*
+ * Empties the pool, whose candidates have been queued, and goes on with what is nearest of the
+ * rest.
+ */
 static bool
 resume(HnswScan *so, RoundAim aim)
 {
@@ -390,7 +419,8 @@ round_next(HnswScan *so)
 	aim = aim_in_candidates(so, aim);
 	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
 		aim.rows = Min(aim.rows, so->settings.ef_search);
-	search->visit_limit = so->settings.max_scan_tuples == INT_MAX ? 0 : so->settings.max_scan_tuples;
+	search->visit_limit =
+		so->settings.max_scan_tuples == INT_MAX ? 0 : so->settings.max_scan_tuples;
 	/* what a search for the most candidates that can be asked for takes is not limited */
 	search->memory_limit = so->resumed || aim.rows > HNSWC_MAX_EF_SEARCH ? round_memory(so) : 0;
 	if (so->resumed || at_limit || aim.rows > MOST_POOL)

@@ -1,15 +1,16 @@
 /*
  * rows.c: the rows of a scan's results, where the executor finds them soonest.
  *
- * For each row that a scan returns, the executor asks for the heap page it is on, which is a lookup in the buffer mapping
- * table and half a dozen waits for memory, one after the other; ten rows make a fifth of a fast query.  So a scan remembers
- * in which buffers it last met the blocks of the heap.  As soon as a candidate is measured, which is before it is known
- * whether it will be returned, descriptor, line pointer and tuple are fetched into the CPU's cache; when it is returned,
- * its page is pinned and left where the heap's own code keeps the page of the row before (IndexFetchHeapData), which then
- * has nothing to look up.
+ * For each row that a scan returns, the executor asks for the heap page it is on, which is a lookup
+ * in the buffer mapping table and half a dozen waits for memory, one after the other; ten rows make
+ * a fifth of a fast query. So a scan remembers in which buffers it last met the blocks of the heap.
+ * As soon as a candidate is measured, which is before it is known whether it will be returned,
+ * descriptor, line pointer and tuple are fetched into the CPU's cache; when it is returned, its
+ * page is pinned and left where the heap's own code keeps the page of the row before
+ * (IndexFetchHeapData), which then has nothing to look up.
  *
- * What may be relied upon: a wrong memory does no harm, since ReadRecentBuffer() checks it.  Tables of other access
- * methods and temporary ones are left alone.
+ * What may be relied upon: a wrong memory does no harm, since ReadRecentBuffer() checks it. Tables
+ * of other access methods and temporary ones are left alone.
  *
  * Locks: none.  The page of the last row stays pinned, as it does without this.
  */
@@ -37,7 +38,8 @@ rows_begin(HnswScan *so)
 	rows->fetch = (IndexFetchHeapData *) so->scan->xs_heapfetch;
 	if (rows->hints == NULL)
 	{
-		uint32 nhints = pg_nextpower2_32(Max(Min(RelationGetNumberOfBlocks(heap), MAX_HINTS), MIN_HINTS));
+		uint32 nhints =
+			pg_nextpower2_32(Max(Min(RelationGetNumberOfBlocks(heap), MAX_HINTS), MIN_HINTS));
 
 		rows->hints = MemoryContextAllocZero(so->cxt, nhints * sizeof(RowHint));
 		rows->mask = nhints - 1;
@@ -55,7 +57,8 @@ rows_check(HnswScan *so, ItemPointer tid)
 	rows->nblocks = RelationGetNumberOfBlocks(so->scan->heapRelation);
 	if (block >= rows->nblocks)
 		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" is damaged: it refers to block %u of table \"%s\", which has only %u",
+						errmsg("index \"%s\" is damaged: it refers to block %u of table \"%s\", "
+							   "which has only %u",
 							   RelationGetRelationName(so->scan->indexRelation), block,
 							   RelationGetRelationName(so->scan->heapRelation), rows->nblocks),
 						errhint("REINDEX the index.")));
@@ -92,7 +95,8 @@ row_buffer(HnswScan *so, ItemPointer tid)
 static const char *
 row_item(Buffer buffer, ItemPointer tid)
 {
-	Size item = SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
+	Size item =
+		SizeOfPageHeaderData + (ItemPointerGetOffsetNumberNoCheck(tid) - 1) * sizeof(ItemIdData);
 
 	return (const char *) BufferGetBlock(buffer) + Min(item, BLCKSZ - sizeof(ItemIdData));
 }

@@ -1,7 +1,8 @@
 /*
  * rowset.c: a set of rows, by their addresses in the table.
  *
- * Words of 64 offsets in the order of the table, which are looked up by halving, or by a hash table once many rows are.
+ * Words of 64 offsets in the order of the table, which are looked up by halving, or by a hash table
+ * once many rows are.
  */
 #include "postgres.h"
 
@@ -86,7 +87,8 @@ rowset_index(RowSet *set)
 	if (set->places != NULL)
 		return;
 	set->mask = size - 1;
-	set->places = MemoryContextAllocExtended(set->cxt, (Size) size * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->places = MemoryContextAllocExtended(set->cxt, (Size) size * sizeof(uint32),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (uint32 i = 0; i < set->nwords; i++)
 	{
 		uint32 place = word_hash(set->words[i].block, set->words[i].number) & set->mask;
@@ -100,7 +102,8 @@ rowset_index(RowSet *set)
 static const RowWord *
 hashed_word(const RowSet *set, BlockNumber block, uint16 number)
 {
-	for (uint32 place = word_hash(block, number) & set->mask; set->places[place] != 0; place = (place + 1) & set->mask)
+	for (uint32 place = word_hash(block, number) & set->mask; set->places[place] != 0;
+		 place = (place + 1) & set->mask)
 	{
 		const RowWord *word = &set->words[set->places[place] - 1];
 

@@ -1,20 +1,24 @@
 /*
  * scan.c: ORDER BY embedding <-> query.
  *
- * A search of the graph gives candidates in rounds, by estimated distance (rounds.c).  Their exact distances are measured as
- * they are needed: the nearest measured row is returned as soon as no candidate left can be nearer, by the lower bounds of
- * the estimates.  When the executor wants more rows than a round was for, the search goes on where it stood.  When the
- * graph is exhausted, or the memory for a search, what is left in the index comes in order of distance (sweep.c); when a
- * search has cost as much as reading the table would, the same of the table's rows that pass the filter (exact.c).  So a
- * query with a LIMIT is short of rows only when the table is, or when hnsw.iterative_scan or hnsw.max_scan_tuples says so.
+ * A search of the graph gives candidates in rounds, by estimated distance (rounds.c). Their exact
+ * distances are measured as they are needed: the nearest measured row is returned as soon as no
+ * candidate left can be nearer, by the lower bounds of the estimates. When the executor wants more
+ * rows than a round was for, the search goes on where it stood. When the graph is exhausted, or the
+ * memory for a search, what is left in the index comes in order of distance (sweep.c); when a
+ * search has cost as much as reading the table would, the same of the table's rows that pass the
+ * filter (exact.c). So a query with a LIMIT is short of rows only when the table is, or when
+ * hnsw.iterative_scan or hnsw.max_scan_tuples says so.
  *
- * The rows and their order depend on the index, the query and the settings, but not on how many rows are asked for.
+ * The rows and their order depend on the index, the query and the settings, but not on how many
+ * rows are asked for.
  *
- * In strict order a row that is found after a farther one has been returned cannot be returned in its place any more: it
- * is kept back and returned last, when there is nothing else, rather than lost.
+ * In strict order a row that is found after a farther one has been returned cannot be returned in
+ * its place any more: it is kept back and returned last, when there is nothing else, rather than
+ * lost.
  *
- * Under an MVCC snapshot it is harmless to return the TID of a row that vacuum has removed meanwhile: whatever took its
- * place is not visible to the snapshot.  Other snapshots are refused.
+ * Under an MVCC snapshot it is harmless to return the TID of a row that vacuum has removed
+ * meanwhile: whatever took its place is not visible to the snapshot. Other snapshots are refused.
  *
  * Locks: none.  See src/page/README for why pins are enough.
  */
@@ -59,7 +63,8 @@ result_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 static HnswScan *
 scan_allocate(Relation index, IndexState *state)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswScan *so = palloc0(sizeof(HnswScan));
 	size_t scratch;
@@ -107,7 +112,10 @@ scan_reset(HnswScan *so)
 	so->ngiven = 0;
 }
 
-/* Begins a scan, in the memory of the last one of the index in this session if nobody else uses that. */
+/*
+ * Begins a scan, in the memory of the last one of the index in this session if nobody else uses
+ * that.
+ */
 static HnswScan *
 scan_create(IndexScanDesc scan, IndexState *state)
 {
@@ -138,7 +146,8 @@ scan_free(HnswScan *so)
 	scan_table_end(so);
 	so->filter = NULL;
 	so->pages->wanted = NULL;
-	if (so->state->spare_scan == NULL && MemoryContextMemAllocated(so->cxt, true) <= MAX_SPARE_MEMORY)
+	if (so->state->spare_scan == NULL &&
+		MemoryContextMemAllocated(so->cxt, true) <= MAX_SPARE_MEMORY)
 	{
 		so->state->spare_scan = so;
 		MemoryContextSetParent(so->cxt, so->state->cxt);
@@ -227,16 +236,20 @@ scan_leave_graph(HnswScan *so)
 	}
 }
 
-/* A superuser may have added operators to the family whose right side is of another type than an index's values. */
+/*
+ * A superuser may have added operators to the family whose right side is of another type than an
+ * index's values.
+ */
 static void
 check_query_type(IndexScanDesc scan)
 {
 	Oid type = scan->orderByData[0].sk_subtype;
 
 	if (OidIsValid(type) && type != scan->indexRelation->rd_opcintype[0])
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("index \"%s\" cannot be ordered by the distance from a value of type %s",
-							   RelationGetRelationName(scan->indexRelation), format_type_be(type))));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" cannot be ordered by the distance from a value of type %s",
+						RelationGetRelationName(scan->indexRelation), format_type_be(type))));
 }
 
 /* Opens the index, in the memory of the scan as it was; returns the entry point. */
@@ -296,12 +309,13 @@ scan_start(IndexScanDesc scan)
 	Datum query;
 
 	if (scan->numberOfOrderBys == 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order"),
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot scan hnsw index without order"),
 						errhint("Order by the distance of the index's operator class.")));
 	check_query_type(scan);
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("non-MVCC snapshots are not supported with hnsw")));
 
 	PGSTAT_COUNT_INDEX_SCAN(scan);
 	entry = scan_open(scan);
@@ -324,7 +338,8 @@ scan_start(IndexScanDesc scan)
 		so->query_value = PG_DETOAST_DATUM_COPY(query);
 		MemoryContextSwitchTo(old);
 	}
-	Assert(so->rest == NULL && so->ntids == 0 && so->nqueue == 0 && pairingheap_is_empty(so->measured));
+	Assert(so->rest == NULL && so->ntids == 0 && so->nqueue == 0 &&
+		   pairingheap_is_empty(so->measured));
 	counters_begin(so);
 	so->sweep_block = HNSWC_META_BLOCK + 1;
 	so->sweep_end = InvalidBlockNumber;
@@ -366,7 +381,10 @@ scan_more(HnswScan *so)
 	return true;
 }
 
-/* The nearest row not yet returned, once it is certain that it is; NULL when the search has to go on for more. */
+/*
+ * The nearest row not yet returned, once it is certain that it is; NULL when the search has to go
+ * on for more.
+ */
 static ScanResult *
 scan_next_result(HnswScan *so)
 {
@@ -436,7 +454,8 @@ scan_remember(HnswScan *so, ItemPointer tid)
 		if (so->returned != NULL)
 			so->returned = repalloc_huge(so->returned, so->returned_size * sizeof(ItemPointerData));
 		else
-			so->returned = MemoryContextAllocHuge(so->cxt, so->returned_size * sizeof(ItemPointerData));
+			so->returned =
+				MemoryContextAllocHuge(so->cxt, so->returned_size * sizeof(ItemPointerData));
 	}
 	so->returned[so->nreturned] = *tid;
 }

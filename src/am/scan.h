@@ -1,6 +1,6 @@
 /*
- * scan.h: an ordered scan: a queue of what the graph search found, in order of estimated distance, and a heap of what
- * has been measured exactly, from which rows are returned.
+ * scan.h: an ordered scan: a queue of what the graph search found, in order of estimated distance,
+ * and a heap of what has been measured exactly, from which rows are returned.
  */
 #ifndef HNSWC_SCAN_H
 #define HNSWC_SCAN_H
@@ -68,14 +68,18 @@ typedef struct RowHint
 /* Where rows were met: see rows.c. */
 typedef struct RowHints
 {
-	struct IndexFetchHeapData *fetch; /* the executor's, to hand pages over to; NULL where that is not done */
-	RowHint *hints;                   /* by block; kept from scan to scan */
+	/* the executor's, to hand pages over to; NULL where that is not done */
+	struct IndexFetchHeapData *fetch;
+	RowHint *hints; /* by block; kept from scan to scan */
 	uint32 mask;
 	bool is_heap;        /* the table's blocks are a file's */
 	BlockNumber nblocks; /* the table had at least so many */
 } RowHints;
 
-/* What the table costs instead of the search, in nodes measured by one; INFINITY if that cannot be done. */
+/*
+ * What the table costs instead of the search, in nodes measured by one; INFINITY if that cannot be
+ * done.
+ */
 typedef struct ExactCost
 {
 	double read;  /* all its rows, to know which pass; 0: not known yet */
@@ -117,8 +121,9 @@ typedef struct HnswScan
 	CodeQuery *vector_query; /* against what is re-ranked; prepared when first needed */
 
 	ScanSettings settings;
-	ScanNodes nodes;    /* where the scan stands in the query */
-	Cutoff *cutoff;     /* what bounds the distance of rows that pass the query's filter; NULL: nothing */
+	ScanNodes nodes; /* where the scan stands in the query */
+	/* what bounds the distance of rows that pass the query's filter; NULL: nothing */
+	Cutoff *cutoff;
 	double cutoff_dist; /* so much; NAN: not known yet */
 	RowFilter *filter;  /* the rows to be returned; NULL: all */
 	SetCandidates set;
@@ -126,9 +131,9 @@ typedef struct HnswScan
 	ScanStage stage;
 
 	/*
-	 * rounds.c.  The search answers for its nearest `due` candidates.  What it met beyond that competes with them, but is
-	 * not known to be all there is at its distance.  So many have been `answered`, as results in order or because they are
-	 * gone, before the search has to go on.
+	 * rounds.c. The search answers for its nearest `due` candidates. What it met beyond that
+	 * competes with them, but is not known to be all there is at its distance. So many have been
+	 * `answered`, as results in order or because they are gone, before the search has to go on.
 	 */
 	int ef;
 	int64 due;
@@ -178,13 +183,16 @@ typedef struct HnswScan
 /* The first search of a scan; its candidates are queued. */
 extern void round_first(HnswScan *so);
 /*
- * More rows are wanted: lets the search go on and queues what it finds.  False, with nothing done, if there is nothing more
- * to find, a limit is met, or it would cost more than to read the table.
+ * More rows are wanted: lets the search go on and queues what it finds. False, with nothing done,
+ * if there is nothing more to find, a limit is met, or it would cost more than to read the table.
  */
 extern bool round_next(HnswScan *so);
 /* Has the search looked at as many nodes as hnsw.max_scan_tuples allows? */
 extern bool round_at_limit(const HnswScan *so);
-/* Are most rows dropped, and is it cheaper to read the table than to return all that is left in the index? */
+/*
+ * Are most rows dropped, and is it cheaper to read the table than to return all that is left in the
+ * index?
+ */
 extern bool round_prefers_table(HnswScan *so);
 
 /* counters.c */
@@ -202,7 +210,10 @@ extern void counters_begin(HnswScan *so);
 /* Around each step, which may be the one in which the scan starts. */
 extern void step_begin(ScanStep *step);
 extern void step_end(const ScanStep *step, ScanCounters *counters);
-/* A scan has ended, unless it never started: it is the session's last one, and is logged if that is wanted. */
+/*
+ * A scan has ended, unless it never started: it is the session's last one, and is logged if that is
+ * wanted.
+ */
 extern void counters_end(HnswScan *so);
 /* The totals begin anew. */
 extern void counters_forget(HnswScan *so);
@@ -216,7 +227,10 @@ scan_measures_in_table(const HnswScan *so)
 
 /* margin.c */
 
-/* Farther than this, by the scan's measure (ScanResult.dist), no row passes the filter; INFINITY if that is not so. */
+/*
+ * Farther than this, by the scan's measure (ScanResult.dist), no row passes the filter; INFINITY if
+ * that is not so.
+ */
 extern double scan_cutoff_dist(HnswScan *so);
 
 /* rows.c */
@@ -236,14 +250,18 @@ extern void rows_hand_over(HnswScan *so, ItemPointer tid);
 /* Measures the next few candidates of the queue exactly and moves them to the heap. */
 extern void scan_measure(HnswScan *so);
 /* Adds a row, or the rows of an element, to the heap. */
-extern void scan_add_result(HnswScan *so, NodeId element, double dist, ItemPointer heap_tid, NodeId duplicates);
+extern void scan_add_result(HnswScan *so, NodeId element, double dist, ItemPointer heap_tid,
+							NodeId duplicates);
 /* What it takes to measure rows of the table, kept until scan_table_end(). */
 extern TableMeasure *scan_table(HnswScan *so);
 /* The distance of the row in the table's slot; false if the index leaves such a row out. */
 extern bool scan_table_row_distance(HnswScan *so, double *dist);
 extern void scan_table_end(HnswScan *so);
 
-/* Measures rows of the table exactly and moves them to the heap; returns how many the snapshot sees. */
+/*
+ * Measures rows of the table exactly and moves them to the heap; returns how many the snapshot
+ * sees.
+ */
 extern int scan_measure_rows(HnswScan *so, const ItemPointerData *tids, int n);
 
 /* scan_filter.c */
@@ -289,8 +307,8 @@ extern bool exact_next(HnswScan *so);
 /* sorted.c */
 
 /*
- * Numbers, each with a distance: added in any order and then read nearest first, those at one distance in their own order.
- * Takes work_mem times a multiplier, beyond that temporary files.
+ * Numbers, each with a distance: added in any order and then read nearest first, those at one
+ * distance in their own order. Takes work_mem times a multiplier, beyond that temporary files.
  */
 extern SortedSet *sorted_create(double memory_multiplier);
 extern void sorted_add(SortedSet *set, double dist, int64 number);
@@ -309,8 +327,8 @@ extern void scan_queue_begin(HnswScan *so, int n);
 /* The queue has been filled with candidates that have their bounds: sorts it and makes it ready. */
 extern void scan_queue_ready(HnswScan *so);
 /*
- * Queues the live candidates of the search's pool that it has not queued before, and those that just missed it: `missing`
- * or more, if there are so many.
+ * Queues the live candidates of the search's pool that it has not queued before, and those that
+ * just missed it: `missing` or more, if there are so many.
  */
 extern void scan_queue_pool(HnswScan *so, int missing);
 /* The queue is empty and the rest is sorted: makes it ready to be filled from that. */

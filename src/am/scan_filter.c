@@ -1,13 +1,16 @@
 /*
- * scan_filter.c: scans that return rows of a set only: which way they take, and when they give one up.
+ * scan_filter.c: scans that return rows of a set only: which way they take, and when they give one
+ * up.
  *
- * A set may be measured in full, which takes a time in proportion to its rows and finds what an exact search finds
- * (scan_set.c).  Or the graph is walked with nodes of other rows as bridges, until there are so many of the set as the LIMIT
- * takes: the pool is then as much larger as the set is smaller than the index.  Both are estimated in nodes visited by a walk.
+ * A set may be measured in full, which takes a time in proportion to its rows and finds what an
+ * exact search finds (scan_set.c). Or the graph is walked with nodes of other rows as bridges,
+ * until there are so many of the set as the LIMIT takes: the pool is then as much larger as the set
+ * is smaller than the index. Both are estimated in nodes visited by a walk.
  *
- * The estimate of a walk takes the set to be spread evenly.  Where hardly any rows around the query are in it, a walk takes
- * longer, in the worst case through the whole graph.  So a walk has a limit, and is given up there: then the set is measured
- * after all.  Rows returned before are remembered, and not returned again.
+ * The estimate of a walk takes the set to be spread evenly. Where hardly any rows around the query
+ * are in it, a walk takes longer, in the worst case through the whole graph. So a walk has a limit,
+ * and is given up there: then the set is measured after all. Rows returned before are remembered,
+ * and not returned again.
  *
  * Locks: none.
  */
@@ -19,7 +22,10 @@
 #include "am/filter_model.h"
 #include "am/scan.h"
 
-/* A walk is given up when it has taken a share of what measuring takes, or such a multiple of what was expected. */
+/*
+ * A walk is given up when it has taken a share of what measuring takes, or such a multiple of what
+ * was expected.
+ */
 #define WALK_PATIENCE 1.5
 static bool
 is_wanted(const NodeRow *row, void *arg)
@@ -78,7 +84,8 @@ scan_filter_rows(HnswScan *so)
 	{
 		const ItemPointerData *tid = &so->tids[i];
 
-		if (so->ngiven > 0 && bsearch(tid, so->returned, so->ngiven, sizeof(ItemPointerData), tid_compare) != NULL)
+		if (so->ngiven > 0 &&
+			bsearch(tid, so->returned, so->ngiven, sizeof(ItemPointerData), tid_compare) != NULL)
 			continue;
 		if (rowset_has(so->filter->rows, tid))
 			so->tids[n++] = *tid;
@@ -91,7 +98,9 @@ scan_filter_limit(const HnswScan *so)
 {
 	const LimitState *limit = so->nodes.limit;
 
-	return limit == NULL || limit->noCount ? 0 : (double) limit->count + (double) limit->offset + so->nodes.beyond;
+	return limit == NULL || limit->noCount
+			   ? 0
+			   : (double) limit->count + (double) limit->offset + so->nodes.beyond;
 }
 
 /* Measures the set.  What a walk has found is forgotten, but for the rows that it has returned. */
@@ -167,7 +176,8 @@ scan_filter_begin(HnswScan *so)
 	so->remembers = false;
 	if (filter_walks(&model))
 	{
-		begin_walk(so, filter_walk_ef(&model), Max(measure * FILTER_WALK_SHARE, walk * WALK_PATIENCE));
+		begin_walk(so, filter_walk_ef(&model),
+				   Max(measure * FILTER_WALK_SHARE, walk * WALK_PATIENCE));
 		return;
 	}
 	so->filter->nmeasures++;

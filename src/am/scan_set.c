@@ -1,18 +1,19 @@
 /*
  * scan_set.c: a scan's set of rows, measured in full.
  *
- * Every row of the set is looked up in the row map, and its node's code is measured as a walk measures nodes: in batches that
- * are on their way from memory while the one before is measured.  All of them become candidates with their bounds, of which
- * the nearest are queued, and measured exactly as they are needed.  The rest waits, and its least bound says from which
- * distance on it matters.
+ * Every row of the set is looked up in the row map, and its node's code is measured as a walk
+ * measures nodes: in batches that are on their way from memory while the one before is measured.
+ * All of them become candidates with their bounds, of which the nearest are queued, and measured
+ * exactly as they are needed. The rest waits, and its least bound says from which distance on it
+ * matters.
  *
- * An entry of the map counts if the node is live and has the row (src/page/README).  Elements with duplicates are looked at
- * afterwards, once for all of their rows in the set; they are queued once.  Rows without an entry that counts are measured
- * from the table, unless an element that is queued turns out to have them.  So each row of the set is returned once, with its
- * own distance.
+ * An entry of the map counts if the node is live and has the row (src/page/README). Elements with
+ * duplicates are looked at afterwards, once for all of their rows in the set; they are queued once.
+ * Rows without an entry that counts are measured from the table, unless an element that is queued
+ * turns out to have them. So each row of the set is returned once, with its own distance.
  *
- * Of a block that the bitmap is not exact about, all rows are tried that the map has, and all others that the block might
- * have.
+ * Of a block that the bitmap is not exact about, all rows are tried that the map has, and all
+ * others that the block might have.
  *
  * Locks: none; see rowmap.c and duplicates.c.
  */
@@ -74,15 +75,16 @@ typedef struct SetMeasure
 } SetMeasure;
 
 /* Makes room for one more in an array. */
-#define RESERVE(array, n, size)                                                                     \
-	do                                                                                              \
-	{                                                                                               \
-		if ((n) == (size))                                                                          \
-		{                                                                                           \
-			(size) = Max(2 * (size), 64);                                                           \
-			(array) = (array) ? repalloc_huge((array), (Size) (size) * sizeof(*(array)))            \
-							  : palloc_extended((Size) (size) * sizeof(*(array)), MCXT_ALLOC_HUGE); \
-		}                                                                                           \
+#define RESERVE(array, n, size)                                                                 \
+	do                                                                                          \
+	{                                                                                           \
+		if ((n) == (size))                                                                      \
+		{                                                                                       \
+			(size) = Max(2 * (size), 64);                                                       \
+			(array) = (array)                                                                   \
+						  ? repalloc_huge((array), (Size) (size) * sizeof(*(array)))            \
+						  : palloc_extended((Size) (size) * sizeof(*(array)), MCXT_ALLOC_HUGE); \
+		}                                                                                       \
 	} while (0)
 
 static void
@@ -119,8 +121,9 @@ measure_batch(SetMeasure *set, RowBatch *batch)
 		if (live && set->rows[i].duplicates != NODE_NONE)
 		{
 			RESERVE(set->shared, set->nshared, set->shared_size);
-			set->shared[set->nshared++] = (SharedRow){*found, set->rows[i].duplicates, batch->tids[i],
-													  ItemPointerEquals(&set->rows[i].heap_tid, &batch->tids[i])};
+			set->shared[set->nshared++] =
+				(SharedRow){*found, set->rows[i].duplicates, batch->tids[i],
+							ItemPointerEquals(&set->rows[i].heap_tid, &batch->tids[i])};
 		}
 		else if (live && ItemPointerEquals(&set->rows[i].heap_tid, &batch->tids[i]))
 			add_candidate(set, found);
@@ -214,7 +217,8 @@ shared_note(SetMeasure *set, const ItemPointerData *tid)
 static void
 lost_note(SetMeasure *set, const ItemPointerData *tid)
 {
-	ItemPointerData *row = bsearch(tid, set->lost, set->nlost, sizeof(ItemPointerData), tid_compare);
+	ItemPointerData *row =
+		bsearch(tid, set->lost, set->nlost, sizeof(ItemPointerData), tid_compare);
 
 	/* an address without an offset keeps its place in the order of the block, and is none */
 	if (row != NULL)
@@ -223,7 +227,8 @@ lost_note(SetMeasure *set, const ItemPointerData *tid)
 
 /* Notes the rows of an element's lists of duplicates. */
 static void
-note_duplicates(SetMeasure *set, const SharedRow *row, void (*note)(SetMeasure *set, const ItemPointerData *tid))
+note_duplicates(SetMeasure *set, const SharedRow *row,
+				void (*note)(SetMeasure *set, const ItemPointerData *tid))
 {
 	DuplicateCursor cursor = {row->candidate.node, row->duplicates};
 

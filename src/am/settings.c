@@ -32,7 +32,8 @@ typedef enum Setting
 #define NSETTINGS (SETTING_SCAN_MEM_MULTIPLIER + 1)
 
 static const char *const setting_names[NSETTINGS] = {
-	"hnsw.ef_search", "hnsw.adaptive_search", "hnsw.iterative_scan", "hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
+	"hnsw.ef_search",       "hnsw.adaptive_search",     "hnsw.iterative_scan",
+	"hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
 };
 
 /* The session's values; the defaults where pgvector has the settings. */
@@ -76,33 +77,41 @@ settings_init(void)
 		if (!IsParallelWorker())
 			ereport(
 				WARNING,
-				(errmsg("the settings hnsw.* are pgvector's in this session, and have no effect on indexes of hnswc"),
-				 errdetail("pgvector's library was loaded first. hnswc uses the defaults of its settings."),
-				 errhint("Take pgvector's library \"vector\" out of shared_preload_libraries, "
-						 "session_preload_libraries and local_preload_libraries, and connect anew.")));
+				(errmsg("the settings hnsw.* are pgvector's in this session, and have no effect on "
+						"indexes of hnswc"),
+				 errdetail("pgvector's library was loaded first. hnswc uses the defaults of its "
+						   "settings."),
+				 errhint(
+					 "Take pgvector's library \"vector\" out of shared_preload_libraries, "
+					 "session_preload_libraries and local_preload_libraries, and connect anew.")));
 		return;
 	}
-	DefineCustomIntVariable("hnsw.ef_search", "Sets the number of candidates a search keeps.",
-							"More candidates find more of the true nearest neighbours and take longer. "
-							"A LIMIT of more rows counts instead.",
-							&session.ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
-							NULL, NULL);
-	DefineCustomBoolVariable("hnsw.adaptive_search", "Sets whether a search goes on longer where that is needed.",
-							 "hnsw.ef_search is then what searches come to on average: those whose nearest rows stand "
-							 "out from the rest end sooner, others take up to three times as many candidates.",
-							 &session.adaptive_search, true, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets whether and how a scan goes on when more rows are needed.",
-							 "\"strict_order\" returns rows by distance, \"relaxed_order\" nearly so but finds more; "
-							 "with \"off\" a scan ends after hnsw.ef_search candidates.",
-							 &session.iterative_scan, ITERATIVE_SCAN_STRICT, iterative_scan_options, PGC_USERSET, 0,
-							 NULL, NULL, NULL);
-	DefineCustomIntVariable("hnsw.max_scan_tuples", "Sets the number of tuples after which a scan stops going on.",
-							"The default is no limit: a scan goes on until its LIMIT is met or the index has no more. "
-							"The first hnsw.ef_search candidates are always returned.",
-							&session.max_scan_tuples, INT_MAX, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("hnsw.scan_mem_multiplier", "Sets the memory a scan may use, as a multiple of work_mem.",
-							 NULL, &session.scan_mem_multiplier, 1.0, 1.0, HNSWC_MAX_SCAN_MEM_MULTIPLIER, PGC_USERSET,
-							 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"hnsw.ef_search", "Sets the number of candidates a search keeps.",
+		"More candidates find more of the true nearest neighbours and take longer. "
+		"A LIMIT of more rows counts instead.",
+		&session.ef_search, HNSWC_DEFAULT_EF_SEARCH, 1, HNSWC_MAX_EF_SEARCH, PGC_USERSET, 0, NULL,
+		NULL, NULL);
+	DefineCustomBoolVariable(
+		"hnsw.adaptive_search", "Sets whether a search goes on longer where that is needed.",
+		"hnsw.ef_search is then what searches come to on average: those whose nearest rows stand "
+		"out from the rest end sooner, others take up to three times as many candidates.",
+		&session.adaptive_search, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+		"hnsw.iterative_scan", "Sets whether and how a scan goes on when more rows are needed.",
+		"\"strict_order\" returns rows by distance, \"relaxed_order\" nearly so but finds more; "
+		"with \"off\" a scan ends after hnsw.ef_search candidates.",
+		&session.iterative_scan, ITERATIVE_SCAN_STRICT, iterative_scan_options, PGC_USERSET, 0,
+		NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"hnsw.max_scan_tuples", "Sets the number of tuples after which a scan stops going on.",
+		"The default is no limit: a scan goes on until its LIMIT is met or the index has no more. "
+		"The first hnsw.ef_search candidates are always returned.",
+		&session.max_scan_tuples, INT_MAX, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
+							 "Sets the memory a scan may use, as a multiple of work_mem.", NULL,
+							 &session.scan_mem_multiplier, 1.0, 1.0, HNSWC_MAX_SCAN_MEM_MULTIPLIER,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");
 	/* all are defined: from here on they stay where they are */
 	for (int i = 0; i < NSETTINGS; i++)
@@ -145,6 +154,7 @@ settings_of(Relation index)
 	TAKE_OPTION(&settings, SETTING_ADAPTIVE_SEARCH, adaptive_search, options->adaptive_search);
 	TAKE_OPTION(&settings, SETTING_ITERATIVE_SCAN, iterative_scan, options->iterative_scan);
 	TAKE_OPTION(&settings, SETTING_MAX_SCAN_TUPLES, max_scan_tuples, options->max_scan_tuples);
-	TAKE_OPTION(&settings, SETTING_SCAN_MEM_MULTIPLIER, scan_mem_multiplier, options->scan_mem_multiplier);
+	TAKE_OPTION(&settings, SETTING_SCAN_MEM_MULTIPLIER, scan_mem_multiplier,
+				options->scan_mem_multiplier);
 	return settings;
 }

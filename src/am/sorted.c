@@ -1,8 +1,10 @@
 /*
- * sorted.c: numbers in order of distance, in the memory that a search may take, and in temporary files beyond that.
+ * sorted.c: numbers in order of distance, in the memory that a search may take, and in temporary
+ * files beyond that.
  *
- * What is left of an index or a table when a scan gives up its search is as large as these are, so it is sorted as the
- * executor sorts.  Numbers at the same distance come in their own order: the result depends on nothing else.
+ * What is left of an index or a table when a scan gives up its search is as large as these are, so
+ * it is sorted as the executor sorts. Numbers at the same distance come in their own order: the
+ * result depends on nothing else.
  *
  * Temporary files belong to the resource owner of the moment, which is the query's or the cursor's.
  */

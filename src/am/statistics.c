@@ -1,6 +1,7 @@
 /*
- * statistics.c: what an index keeps on its meta page about the rows that are in it: their number, and how far searches
- * have to look among them.  Brought up to date at the end of a build and of each run of vacuum.
+ * statistics.c: what an index keeps on its meta page about the rows that are in it: their number,
+ * and how far searches have to look among them. Brought up to date at the end of a build and of
+ * each run of vacuum.
  *
  * Locks: the exclusive lock on the meta page for the change itself; none while it is found out.
  */
@@ -12,15 +13,16 @@
 #include "utils/memutils.h"
 
 /*
- * Reach is measured again when the number of rows has changed by this share of it: it changes slowly, and what is
- * measured differs from time to time.
+ * Reach is measured again when the number of rows has changed by this share of it: it changes
+ * slowly, and what is measured differs from time to time.
  */
 #define CHANGED_SHARE 0.5
 
 /*
- * A search can go by distance where estimates tell how near a node is, and not just that it is near.  Their error
- * falls with the square root of the dimensions and with every bit: measured, one bit is too coarse for 32 and 128
- * dimensions, and good from 384 on; two are too coarse for 32, and good for 128.
+ * A search can go by distance where estimates tell how near a node is, and not just that it is
+ * near. Their error falls with the square root of the dimensions and with every bit: measured, one
+ * bit is too coarse for 32 and 128 dimensions, and good from 384 on; two are too coarse for 32, and
+ * good for 128.
  */
 #define COARSEST 32
 
@@ -30,11 +32,15 @@ codes_are_fine(const CodeSpec *spec)
 	return sqrt(spec->dims) * exp2(spec->bits) >= COARSEST;
 }
 
-/* Besides, codes of few bits cannot stand for the elements: without the vectors there is nothing to search for. */
+/*
+ * Besides, codes of few bits cannot stand for the elements: without the vectors there is nothing to
+ * search for.
+ */
 static bool
 reach_is_measurable(const IndexState *state)
 {
-	return codes_are_fine(&state->spec) && (state->spec.bits >= STORE_MIN_SELECT_BITS || state->layout.vector_size > 0);
+	return codes_are_fine(&state->spec) &&
+		   (state->spec.bits >= STORE_MIN_SELECT_BITS || state->layout.vector_size > 0);
 }
 
 void
@@ -47,9 +53,11 @@ statistics_measure(Relation index, double tuples, GraphReach *reach)
 	*reach = state->reach;
 	if (!reach_is_measurable(state))
 		memset(reach, 0, sizeof(*reach));
-	else if (!(reach->octaves[0] > 0) || fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples)
+	else if (!(reach->octaves[0] > 0) ||
+			 fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples)
 	{
-		MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw statistics", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext cxt =
+			AllocSetContextCreate(CurrentMemoryContext, "hnsw statistics", ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 		PageStore *pages = page_store_open(index, state, true);
 

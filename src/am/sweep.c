@@ -1,11 +1,13 @@
 /*
  * sweep.c: the elements that a scan's search has not met, read in physical order.
  *
- * A graph search may end before a query has got its rows: nodes can be unreachable, and the memory of a search is limited.
- * Then the element pages are read from the first to the last.  What has not been queued yet is sorted by its estimated
- * distance, together with what the search has met but left, so that the rest of the scan's rows come nearest first.
+ * A graph search may end before a query has got its rows: nodes can be unreachable, and the memory
+ * of a search is limited. Then the element pages are read from the first to the last. What has not
+ * been queued yet is sorted by its estimated distance, together with what the search has met but
+ * left, so that the rest of the scan's rows come nearest first.
  *
- * With no query (NULL, or a zero vector under the cosine metric) all rows are as far.  Then they are queued page by page.
+ * With no query (NULL, or a zero vector under the cosine metric) all rows are as far. Then they are
+ * queued page by page.
  *
  * What may be relied upon: an element is queued once, since the search has marked what it has met.
  *
@@ -70,7 +72,8 @@ sweep_next_page(HnswScan *so)
 		return false;
 	buffer = reader_pin_any(&so->pages->reader, so->sweep_block, so->sweep_strategy);
 	page = BufferGetPage(buffer);
-	if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID && page_tail(page)->kind == PAGE_ELEMENT)
+	if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID &&
+		page_tail(page)->kind == PAGE_ELEMENT)
 		sweep_page(so, so->sweep_block, page);
 	reader_unpin(&so->pages->reader, buffer);
 	so->sweep_block++;
@@ -101,7 +104,8 @@ candidate_number(const Candidate *candidate)
 static Candidate
 numbered_candidate(double dist, int64 number)
 {
-	return (Candidate){.dist = (float) dist, .node = (NodeId) number, .generation = (uint16) (number >> 32)};
+	return (Candidate){
+		.dist = (float) dist, .node = (NodeId) number, .generation = (uint16) (number >> 32)};
 }
 
 /* Sorts candidates that have not been queued. */

@@ -1,24 +1,28 @@
 /*
  * vacuum.c: taking rows that are gone out of an index, and its statistics.
  *
- * One run goes over the node pages some times, three for its steps and some more to follow their links; vector pages are
- * not read.
+ * One run goes over the node pages some times, three for its steps and some more to follow their
+ * links; vector pages are not read.
  *
- *   mark     Every row is looked up.  An element without rows becomes dead, one that has lost its own row but not its
- *            duplicates a shell.  The nodes above a dead element become dead with it.  Then all inserts that are running
- *            are waited for: whoever comes later sees the dead and does not link to them.
- *   repair   Every live node that links to a dead one gets a new list.  A dead entry point is replaced.  Now no scan that
- *            starts can meet a dead node any more.  Then what cannot be reached any more, or hardly, is linked anew and
- *            gets upper nodes where too few are left.
- *   free     The dead slots are freed, as of now: they are reused when everybody has gone who was running at this moment.
+ *   mark     Every row is looked up. An element without rows becomes dead, one that has lost its
+ *            own row but not its duplicates a shell. The nodes above a dead element become dead
+ *            with it. Then all inserts that are running are waited for: whoever comes later sees
+ *            the dead and does not link to them.
+ *   repair   Every live node that links to a dead one gets a new list. A dead entry point is
+ *            replaced. Now no scan that starts can meet a dead node any more. Then what cannot be
+ *            reached any more, or hardly, is linked anew and gets upper nodes where too few are
+ *            left.
+ *   free     The dead slots are freed, as of now: they are reused when everybody has gone who was
+ *            running at this moment.
  *
- * What callers may rely on: it may be interrupted anywhere, by an error or a crash.  Every change leaves an index that
- * is as good as before, and dead nodes that were left over are found by the next run, which sees to them as if it had
- * marked them itself.
+ * What callers may rely on: it may be interrupted anywhere, by an error or a crash. Every change
+ * leaves an index that is as good as before, and dead nodes that were left over are found by the
+ * next run, which sees to them as if it had marked them itself.
  *
  * Memory: a byte for each block and one for each slot.
  *
- * Locks: one page at a time, share locks where nothing changes (prune.c takes two); none while neighbours are selected.
+ * Locks: one page at a time, share locks where nothing changes (prune.c takes two); none while
+ * neighbours are selected.
  */
 #include "postgres.h"
 
@@ -40,7 +44,10 @@ row_is_gone(HnswVacuum *vacuum, const Slot *slot)
 	return vacuum->callback != NULL && vacuum->callback(&tid, vacuum->callback_state);
 }
 
-/* What becomes of an element; that it is a shell because of lists that will turn out to be empty is settled later. */
+/*
+ * What becomes of an element; that it is a shell because of lists that will turn out to be empty is
+ * settled later.
+ */
 static SlotState
 element_next_state(HnswVacuum *vacuum, const Slot *slot)
 {
@@ -60,7 +67,10 @@ upper_next_state(HnswVacuum *vacuum, const Slot *slot)
 	return slot->state;
 }
 
-/* The vectors of an element page's slots are on blocks that need no reading; some may be younger than the run. */
+/*
+ * The vectors of an element page's slots are on blocks that need no reading; some may be younger
+ * than the run.
+ */
 static void
 skip_vectors(HnswVacuum *vacuum, BlockNumber block, const PageTail *tail)
 {
@@ -70,7 +80,8 @@ skip_vectors(HnswVacuum *vacuum, BlockNumber block, const PageTail *tail)
 
 	if (layout->vector_size == 0 || tail->used == 0)
 		return;
-	vector_place(layout, tail->vector_block, tail->vector_offset, layout->slots_per_page, &end, &offset);
+	vector_place(layout, tail->vector_block, tail->vector_offset, layout->slots_per_page, &end,
+				 &offset);
 	if (offset > 0)
 		end++;
 	if (tail->vector_block <= HNSWC_META_BLOCK || end <= tail->vector_block ||
@@ -81,8 +92,8 @@ skip_vectors(HnswVacuum *vacuum, BlockNumber block, const PageTail *tail)
 }
 
 /*
- * Looks at the slots of a page of elements or upper nodes; with an edit, gives them their new states.  False if there are
- * states to change.
+ * Looks at the slots of a page of elements or upper nodes; with an edit, gives them their new
+ * states. False if there are states to change.
  */
 static bool
 mark_slots(HnswVacuum *vacuum, BlockNumber block, Page page, PageEdit *edit)
@@ -95,7 +106,8 @@ mark_slots(HnswVacuum *vacuum, BlockNumber block, Page page, PageEdit *edit)
 	for (uint32 i = 0; i < used; i++)
 	{
 		Slot *slot = page_slot(layout, page, i);
-		SlotState state = elements ? element_next_state(vacuum, slot) : upper_next_state(vacuum, slot);
+		SlotState state =
+			elements ? element_next_state(vacuum, slot) : upper_next_state(vacuum, slot);
 
 		if (state == slot->state)
 			continue;
@@ -213,7 +225,10 @@ learn_block(HnswVacuum *vacuum, BlockNumber block)
 	return vacuum->blocks[block] & BLOCK_KIND;
 }
 
-/* Elements whose lists of duplicates have become empty: takes the lists off, marks the element if nothing is left. */
+/*
+ * Elements whose lists of duplicates have become empty: takes the lists off, marks the element if
+ * nothing is left.
+ */
 static void
 mark_ragged(HnswVacuum *vacuum)
 {
@@ -283,7 +298,8 @@ vacuum_free(HnswVacuum *vacuum)
 			if (kind == PAGE_DUPLICATE)
 				in_use = duplicates_free(vacuum->reader, block, free_xid);
 			else
-				in_use = alloc_free_slots(vacuum->reader, block, kind, free_xid, slot_to_free, vacuum);
+				in_use =
+					alloc_free_slots(vacuum->reader, block, kind, free_xid, slot_to_free, vacuum);
 		}
 		else if (vacuum->blocks[block] & BLOCK_UNLISTED)
 			alloc_list_page(vacuum->reader, block, kind);
@@ -296,7 +312,8 @@ static void
 vacuum_init(HnswVacuum *vacuum)
 {
 	Relation index = vacuum->info->index;
-	NodeSet *sets[] = {&vacuum->dead, &vacuum->ragged, &vacuum->live, &vacuum->raised, &vacuum->orphans, &vacuum->poor};
+	NodeSet *sets[] = {&vacuum->dead,   &vacuum->ragged,  &vacuum->live,
+					   &vacuum->raised, &vacuum->orphans, &vacuum->poor};
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
 
@@ -314,9 +331,11 @@ vacuum_init(HnswVacuum *vacuum)
 
 /* One run over the index. */
 static void
-vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback, void *callback_state)
+vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
+		   void *callback_state)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswVacuum vacuum = {info, stats, callback, callback_state};
 	GraphReach reach;
@@ -339,8 +358,8 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 }
 
 IndexBulkDeleteResult *
-hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
-			   void *callback_state)
+hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+			   IndexBulkDeleteCallback callback, void *callback_state)
 {
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
@@ -348,7 +367,10 @@ hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDel
 	return stats;
 }
 
-/* Without a bulk deletion before it, a run that removes no row counts them, and ends what was interrupted. */
+/*
+ * Without a bulk deletion before it, a run that removes no row counts them, and ends what was
+ * interrupted.
+ */
 IndexBulkDeleteResult *
 hnswvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {

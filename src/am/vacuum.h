@@ -1,6 +1,6 @@
 /*
- * vacuum.h: what one run of vacuum over an index knows, shared by its steps: vacuum.c marks and frees, vacuum_repair.c
- * repairs, vacuum_mend.c sees to what has become hard to find.
+ * vacuum.h: what one run of vacuum over an index knows, shared by its steps: vacuum.c marks and
+ * frees, vacuum_repair.c repairs, vacuum_mend.c sees to what has become hard to find.
  */
 #ifndef HNSWC_VACUUM_H
 #define HNSWC_VACUUM_H
@@ -14,8 +14,9 @@
 #define BLOCK_KIND 0x0F
 #define BLOCK_OTHER 0x0F    /* no node page */
 #define BLOCK_HAS_DEAD 0x10 /* slots to free */
-#define BLOCK_UNLISTED 0x20 /* free slots that the free list does not know of: a vacuum was interrupted */
-#define BLOCK_PENDING 0x40  /* nodes have been reached whose links have not been followed */
+#define BLOCK_UNLISTED \
+	0x20 /* free slots that the free list does not know of: a vacuum was interrupted */
+#define BLOCK_PENDING 0x40 /* nodes have been reached whose links have not been followed */
 
 /* A set of nodes. */
 typedef struct NodeSet
@@ -52,7 +53,8 @@ node_set_init(NodeSet *set, uint64 size)
 {
 	set->size = size;
 	set->count = 0;
-	set->words = palloc_extended((size / 64 + 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->words =
+		palloc_extended((size / 64 + 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 static inline void
@@ -79,15 +81,18 @@ node_set_add(NodeSet *set, NodeId node)
 
 /* vacuum_repair.c */
 
-/* Takes the dead nodes out of all lists of live ones and out of the entry point, and mends what is hard to find then. */
+/*
+ * Takes the dead nodes out of all lists of live ones and out of the entry point, and mends what is
+ * hard to find then.
+ */
 extern void vacuum_repair(HnswVacuum *vacuum);
 
 /* vacuum_mend.c */
 
 /*
- * Links live nodes that cannot be reached, or have hardly any links, to and from near ones; and gives upper nodes to
- * neighbours of those that have lost theirs, where searches begin far from them.  The lists of live nodes have been repaired,
- * and the entry point is alive.
+ * Links live nodes that cannot be reached, or have hardly any links, to and from near ones; and
+ * gives upper nodes to neighbours of those that have lost theirs, where searches begin far from
+ * them. The lists of live nodes have been repaired, and the entry point is alive.
  */
 extern void vacuum_mend(HnswVacuum *vacuum, GraphInsert *insert, GraphProbe *probe);
 

@@ -1,20 +1,23 @@
 /*
  * vacuum_mend.c: what a repair leaves hard to find is found again.
  *
- * After the repair no live node links to a dead one, but some live nodes may have become hard to reach:
+ * After the repair no live node links to a dead one, but some live nodes may have become hard to
+ * reach:
  *
- *   poor       Nodes around which nearly all is dead have too few links to choose from: they are searched for anew.  So
- *              are all nodes above layer 0 that lost neighbours: they are few, and it is they that lead from cluster to
- *              cluster.
- *   orphans    A dead node was the way down into a cluster.  A live neighbour of the node below inherits: if searches
- *              begin far from it, it gets an upper node.  In the long run as many upper nodes die as are inserted, so
- *              layers keep the density that a build gives; the heirs fill the holes that chance makes.
- *   unreached  Nobody links to a node any more, or only others that nobody links to.  A pass over the links, with a bit
- *              a node, finds all that cannot be reached from the entry point.  They are linked as if they were inserted.
+ *   poor       Nodes around which nearly all is dead have too few links to choose from: they are
+ *              searched for anew. So are all nodes above layer 0 that lost neighbours: they are
+ *              few, and it is they that lead from cluster to cluster.
+ *   orphans    A dead node was the way down into a cluster. A live neighbour of the node below
+ *              inherits: if searches begin far from it, it gets an upper node. In the long run as
+ *              many upper nodes die as are inserted, so layers keep the density that a build gives;
+ *              the heirs fill the holes that chance makes.
+ *   unreached  Nobody links to a node any more, or only others that nobody links to. A pass over
+ *              the links, with a bit a node, finds all that cannot be reached from the entry point.
+ *              They are linked as if they were inserted.
  *
- * What callers may rely on: what is changed is changed as an insert changes it, so that it may stop anywhere.  Only nodes
- * that were live when the run marked are looked at: the inserts that made them have ended, so all their upper nodes are
- * known, and nobody but this run could remove them.
+ * What callers may rely on: what is changed is changed as an insert changes it, so that it may stop
+ * anywhere. Only nodes that were live when the run marked are looked at: the inserts that made them
+ * have ended, so all their upper nodes are known, and nobody but this run could remove them.
  *
  * Locks: the share lock of a page while its links are read; for changes what the page store takes.
  */
@@ -38,8 +41,9 @@ typedef struct Mender
 } Mender;
 
 /*
- * A node that is linked to again may take the place of another in a full list, and that may have been the only way to the
- * other.  So links are followed again until all is reached, but at most so many times: an insert may go on beside it.
+ * A node that is linked to again may take the place of another in a full list, and that may have
+ * been the only way to the other. So links are followed again until all is reached, but at most so
+ * many times: an insert may go on beside it.
  */
 #define REACH_PASSES 3
 
@@ -57,14 +61,18 @@ mend_each(Mender *mender, const NodeSet *set, void (*mend)(Mender *mender, NodeI
 		}
 }
 
-/* Makes a live node the probe, and the element that the store holds for create().  False if it is gone. */
+/*
+ * Makes a live node the probe, and the element that the store holds for create(). False if it is
+ * gone.
+ */
 static bool
 mender_take(Mender *mender, NodeId node, int *layer)
 {
 	HnswVacuum *vacuum = mender->vacuum;
 	PageStore *pages = vacuum->pages;
 	const PageLayout *layout = vacuum->layout;
-	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, node), PAGE_ANY_NODE, BUFFER_LOCK_SHARE);
+	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, node), PAGE_ANY_NODE,
+									 BUFFER_LOCK_SHARE);
 	Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, node));
 	bool live = slot_is_live(slot);
 
@@ -89,7 +97,10 @@ reach(Mender *mender, NodeId node)
 	vacuum->blocks[node_block(vacuum->layout, node)] |= BLOCK_PENDING;
 }
 
-/* Follows the links of all reached nodes of a page, also of those that are reached from the page itself. */
+/*
+ * Follows the links of all reached nodes of a page, also of those that are reached from the page
+ * itself.
+ */
 static void
 reach_from_page(Mender *mender, BlockNumber block)
 {
@@ -110,7 +121,8 @@ reach_from_page(Mender *mender, BlockNumber block)
 			NodeId links[GRAPH_MAX_LINKS];
 			int n;
 
-			if (!node_set_has(&mender->reached, node) || node_set_has(&mender->expanded, node) || !slot_is_live(slot))
+			if (!node_set_has(&mender->reached, node) || node_set_has(&mender->expanded, node) ||
+				!slot_is_live(slot))
 				continue;
 			node_set_add(&mender->expanded, node);
 			if (slot->layer > 0)
@@ -191,7 +203,8 @@ static NodeId
 find_heir(HnswVacuum *vacuum, NodeId dead)
 {
 	const PageLayout *layout = vacuum->layout;
-	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, dead), PAGE_ANY_NODE, BUFFER_LOCK_SHARE);
+	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, dead), PAGE_ANY_NODE,
+									 BUFFER_LOCK_SHARE);
 	Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, dead));
 	NodeId links[GRAPH_MAX_LINKS];
 	int n = links_read(slot_links(layout, slot), GRAPH_CAPACITY(layout->m, slot->layer), links);

@@ -1,15 +1,15 @@
 /*
  * vacuum_repair.c: taking dead nodes out of an index's graph.
  *
- * Waits until no insert is left that has seen the dead nodes alive.  Then goes over all node pages, also those that have
- * come since the run began: a live node that links to a dead one is repaired by the graph layer.  On the way it notes
- * who has, and who had, a node above it.  The entry point is made a live one.  What is hard to find then, though nothing of it was
- * removed, is vacuum_mend.c's.
+ * Waits until no insert is left that has seen the dead nodes alive. Then goes over all node pages,
+ * also those that have come since the run began: a live node that links to a dead one is repaired
+ * by the graph layer. On the way it notes who has, and who had, a node above it. The entry point is
+ * made a live one. What is hard to find then, though nothing of it was removed, is vacuum_mend.c's.
  *
  * Afterwards nothing leads to a dead node any more; see src/page/README.
  *
- * Locks: the insert lock, exclusively, for a moment; the share lock of a page while its lists are looked at; for changes
- * what the page store takes.
+ * Locks: the insert lock, exclusively, for a moment; the share lock of a page while its lists are
+ * looked at; for changes what the page store takes.
  */
 #include "postgres.h"
 
@@ -51,12 +51,16 @@ note_node(NodeSet *set, NodeId node)
 		node_set_add(set, node);
 }
 
-/* Does a live node link to a dead one?  Notes who has, or had, a node above it, and the highest layer. */
+/*
+ * Does a live node link to a dead one? Notes who has, or had, a node above it, and the highest
+ * layer.
+ */
 static bool
 needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
 {
 	NodeId links[GRAPH_MAX_LINKS];
-	int n = links_read(slot_links(vacuum->layout, slot), GRAPH_CAPACITY(vacuum->layout->m, slot->layer), links);
+	int n = links_read(slot_links(vacuum->layout, slot),
+					   GRAPH_CAPACITY(vacuum->layout->m, slot->layer), links);
 
 	if (slot->layer > 0 && slot->state == SLOT_DEAD)
 		note_node(&vacuum->orphans, slot->next);
@@ -77,8 +81,8 @@ needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
 }
 
 /*
- * Repairs a node.  If nearly all around it is dead, or if it is above layer 0, where few nodes have to lead everywhere, it
- * is searched for anew later.
+ * Repairs a node. If nearly all around it is dead, or if it is above layer 0, where few nodes have
+ * to lead everywhere, it is searched for anew later.
  */
 static void
 repair_node(HnswVacuum *vacuum, Repairer *repairer, NodeId node, int layer)
@@ -98,7 +102,8 @@ repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
 	Page page = BufferGetPage(buffer);
 
 	/* pages that have come since the run began may be of any kind */
-	if (!PageIsNew(page) && (page_tail(page)->kind == PAGE_ELEMENT || page_tail(page)->kind == PAGE_UPPER))
+	if (!PageIsNew(page) &&
+		(page_tail(page)->kind == PAGE_ELEMENT || page_tail(page)->kind == PAGE_UPPER))
 	{
 		uint32 used;
 

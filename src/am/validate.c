@@ -1,8 +1,9 @@
 /*
- * validate.c: is an operator class what the access method expects?  For amvalidate(); says in INFO messages what is not.
+ * validate.c: is an operator class what the access method expects? For amvalidate(); says in INFO
+ * messages what is not.
  *
- * An operator class has one ordering operator, strategy 1, which is one of our distances between two values of its type,
- * and one support function, which is the one of that distance.
+ * An operator class has one ordering operator, strategy 1, which is one of our distances between
+ * two values of its type, and one support function, which is the one of that distance.
  */
 #include "postgres.h"
 
@@ -24,7 +25,8 @@
 static bool
 complain(const char *format, const char *family, const char *object, int number)
 {
-	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg_internal(format, family, object, number)));
+	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				   errmsg_internal(format, family, object, number)));
 	return false;
 }
 
@@ -34,14 +36,16 @@ validate_function(Form_pg_amproc proc, const char *family)
 	const char *name = format_procedure(proc->amproc);
 
 	if (proc->amproclefttype != proc->amprocrighttype)
-		return complain(
-			"hnsw operator family \"%s\" contains support function %s with different left and right input types",
-			family, name, 0);
+		return complain("hnsw operator family \"%s\" contains support function %s with different "
+						"left and right input types",
+						family, name, 0);
 	if (proc->amprocnum != HNSWC_TYPE_PROC)
-		return complain("hnsw operator family \"%s\" contains function %s with invalid support number %d", family, name,
-						proc->amprocnum);
+		return complain(
+			"hnsw operator family \"%s\" contains function %s with invalid support number %d",
+			family, name, proc->amprocnum);
 	if (!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
-		return complain("hnsw operator family \"%s\" contains function %s with wrong signature for support number %d",
+		return complain("hnsw operator family \"%s\" contains function %s with wrong signature for "
+						"support number %d",
 						family, name, proc->amprocnum);
 	return true;
 }
@@ -53,16 +57,20 @@ validate_operator(Form_pg_amop amop, const char *family)
 
 	/* an index is asked for values like those that it has */
 	if (amop->amoplefttype != amop->amoprighttype)
-		return complain("hnsw operator family \"%s\" contains operator %s with different left and right input types",
+		return complain("hnsw operator family \"%s\" contains operator %s with different left and "
+						"right input types",
 						family, name, 0);
 	if (amop->amopstrategy != HNSWC_DISTANCE_STRATEGY)
-		return complain("hnsw operator family \"%s\" contains operator %s with invalid strategy number %d", family,
-						name, amop->amopstrategy);
+		return complain(
+			"hnsw operator family \"%s\" contains operator %s with invalid strategy number %d",
+			family, name, amop->amopstrategy);
 	if (amop->amoppurpose != AMOP_ORDER || !opfamily_can_sort_type(amop->amopsortfamily, FLOAT8OID))
-		return complain("hnsw operator family \"%s\" contains invalid ORDER BY specification for operator %s", family,
-						name, 0);
+		return complain(
+			"hnsw operator family \"%s\" contains invalid ORDER BY specification for operator %s",
+			family, name, 0);
 	if (!check_amop_signature(amop->amopopr, FLOAT8OID, amop->amoplefttype, amop->amoprighttype))
-		return complain("hnsw operator family \"%s\" contains operator %s with wrong signature", family, name, 0);
+		return complain("hnsw operator family \"%s\" contains operator %s with wrong signature",
+						family, name, 0);
 	return true;
 }
 
@@ -84,7 +92,8 @@ validate_complete(Oid type, const char *opclass, CatCList *operators, CatCList *
 	if (own == NULL || (own->operatorset & (UINT64CONST(1) << HNSWC_DISTANCE_STRATEGY)) == 0)
 		valid = complain("hnsw operator class \"%s\" is missing operator(s)%s", opclass, "", 0);
 	if (own == NULL || (own->functionset & (UINT64CONST(1) << HNSWC_TYPE_PROC)) == 0)
-		valid = complain("hnsw operator class \"%s\" is missing support function %s%d", opclass, "", HNSWC_TYPE_PROC);
+		valid = complain("hnsw operator class \"%s\" is missing support function %s%d", opclass, "",
+						 HNSWC_TYPE_PROC);
 	return valid;
 }
 

@@ -1,9 +1,10 @@
 /*
  * within.c: how many rows of an index are within a distance, roughly.  For the planner.
  *
- * The nearest rows are searched for as a scan would, but by the codes alone.  If the farthest of them is beyond the distance,
- * those that are not are all there are.  If not, the number is extrapolated: around a point distances grow with a power of
- * the rank, which the distances found tell.
+ * The nearest rows are searched for as a scan would, but by the codes alone. If the farthest of
+ * them is beyond the distance, those that are not are all there are. If not, the number is
+ * extrapolated: around a point distances grow with a power of the rank, which the distances found
+ * tell.
  *
  * Locks: none.
  */
@@ -16,7 +17,10 @@
 #include "graph/memory.h"
 #include "utils/memutils.h"
 
-/* Rows that are looked for.  More make the estimate better and planning longer: this many take about as long as a query. */
+/*
+ * Rows that are looked for. More make the estimate better and planning longer: this many take about
+ * as long as a query.
+ */
 #define WITHIN_EF 100
 /* The power is that between the distances of the farthest of these and of one in so many. */
 #define INNER_SHARE 8
@@ -35,11 +39,12 @@ extrapolate(const Candidate *pool, int n, double dist, double tuples)
 }
 
 static double
-count_within(PageStore *pages, const ElementType *type, const IndexState *state, const float *vector, double dist)
+count_within(PageStore *pages, const ElementType *type, const IndexState *state,
+			 const float *vector, double dist)
 {
 	GraphSearch *search = graph_search_create(&pages->store, true);
-	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)), vector,
-								   palloc_on_line(coder_scratch_size(state->coder)));
+	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)),
+								   vector, palloc_on_line(coder_scratch_size(state->coder)));
 	int top;
 	int n = 0;
 	int nentries = graph_search_descend(search, query, 0, WITHIN_EF, &top);
@@ -60,7 +65,8 @@ double
 index_rows_within(Relation index, Datum query, double distance)
 {
 	const ElementType *type = element_type(index);
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw rows within", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw rows within", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);

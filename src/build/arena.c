@@ -19,9 +19,15 @@
 static uint32
 max_node_pages(const PageLayout *layout, const ArenaPlan *plan)
 {
-	/* rows on layer 0, the layers above, pages of each process and of each cluster that are not full */
+	/*
+	 * rows on layer 0, the layers above, pages of each process and of each cluster that are not
+	 * full
+	 */
 	double pages = plan->max_rows * 2.1 / layout->slots_per_page + 1024 + plan->clusters->nclusters;
-	/* when memory is full, elements still fill the open pages, one or so of each cluster, and are on upper layers, too */
+	/*
+	 * when memory is full, elements still fill the open pages, one or so of each cluster, and are
+	 * on upper layers, too
+	 */
 	double beyond = 16 * ARENA_CHUNK_PAGES + plan->clusters->nclusters;
 
 	return (uint32) Min(pages, (double) plan->memory_limit / BLCKSZ + beyond);
@@ -38,7 +44,8 @@ static uint32
 max_blocks(const PageLayout *layout, const ArenaPlan *plan)
 {
 	double run = (double) layout->slots_per_page * layout->vector_size / PAGE_STREAM_SIZE;
-	double blocks = max_node_pages(layout, plan) * (1.0 + 1.02 * run) + layout->large_extent_pages + 64;
+	double blocks =
+		max_node_pages(layout, plan) * (1.0 + 1.02 * run) + layout->large_extent_pages + 64;
 
 	return (uint32) Min(blocks, (double) page_max_block(layout));
 }
@@ -53,25 +60,29 @@ shared_chunks(ArenaShared *shared)
 static uint32 *
 shared_pages(ArenaShared *shared)
 {
-	return (uint32 *) ((char *) shared_chunks(shared) + MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)));
+	return (uint32 *) ((char *) shared_chunks(shared) +
+					   MAXALIGN(shared->max_chunks * sizeof(dsa_pointer)));
 }
 
 static BlockNumber *
 shared_open(ArenaShared *shared)
 {
-	return (BlockNumber *) ((char *) shared_pages(shared) + MAXALIGN(shared->max_blocks * sizeof(uint32)));
+	return (BlockNumber *) ((char *) shared_pages(shared) +
+							MAXALIGN(shared->max_blocks * sizeof(uint32)));
 }
 
 static Clusters *
 shared_clusters(ArenaShared *shared)
 {
-	return (Clusters *) ((char *) shared_open(shared) + MAXALIGN(shared->nclusters * sizeof(BlockNumber)));
+	return (Clusters *) ((char *) shared_open(shared) +
+						 MAXALIGN(shared->nclusters * sizeof(BlockNumber)));
 }
 
 Size
 arena_shared_size(const PageLayout *layout, const ArenaPlan *plan)
 {
-	return MAXALIGN(sizeof(ArenaShared)) + MAXALIGN(max_chunks(layout, plan) * sizeof(dsa_pointer)) +
+	return MAXALIGN(sizeof(ArenaShared)) +
+		   MAXALIGN(max_chunks(layout, plan) * sizeof(dsa_pointer)) +
 		   MAXALIGN(max_blocks(layout, plan) * sizeof(uint32)) +
 		   MAXALIGN(plan->clusters->nclusters * sizeof(BlockNumber)) + plan->clusters->size;
 }
@@ -97,8 +108,9 @@ arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan
 	shared->nclusters = plan->clusters->nclusters;
 	for (int i = 0; i < ARENA_SPINLOCKS; i++)
 		SpinLockInit(&shared->locks[i]);
-	memset(shared_pages(shared), 0xFF, shared->max_blocks * sizeof(uint32));    /* ARENA_NO_PAGE */
-	memset(shared_open(shared), 0xFF, shared->nclusters * sizeof(BlockNumber)); /* InvalidBlockNumber */
+	memset(shared_pages(shared), 0xFF, shared->max_blocks * sizeof(uint32)); /* ARENA_NO_PAGE */
+	/* InvalidBlockNumber */
+	memset(shared_open(shared), 0xFF, shared->nclusters * sizeof(BlockNumber));
 	memcpy(shared_clusters(shared), plan->clusters, plan->clusters->size);
 }
 
@@ -110,7 +122,8 @@ arena_bound_area(ArenaShared *shared, dsa_area *area)
 }
 
 Arena *
-arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state, const Coder *coder)
+arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *state,
+			 const Coder *coder)
 {
 	Arena *arena = palloc0(sizeof(Arena));
 
@@ -122,7 +135,8 @@ arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *st
 	arena->area = area;
 	arena->chunks = palloc0(shared->max_chunks * sizeof(char *));
 	arena->layout = &state->layout;
-	arena->chunk_size = ARENA_CHUNK_PAGES * (BLCKSZ + (Size) state->layout.slots_per_page * (shared->side_size + 1));
+	arena->chunk_size = ARENA_CHUNK_PAGES *
+						(BLCKSZ + (Size) state->layout.slots_per_page * (shared->side_size + 1));
 	arena->cxt = CurrentMemoryContext;
 	reader_init(&arena->reader, index, state);
 	arena_store_init(arena, state, coder);
@@ -157,8 +171,8 @@ arena_shm_fits(Size bytes)
 }
 
 /*
- * Allocates a chunk from the area; an invalid pointer when there is no room.  With `force` the area may grow by as much as
- * that takes.  Under alloc_lock.
+ * Allocates a chunk from the area; an invalid pointer when there is no room. With `force` the area
+ * may grow by as much as that takes. Under alloc_lock.
  */
 static dsa_pointer
 allocate_chunk(Arena *arena, bool force)
@@ -178,15 +192,17 @@ allocate_chunk(Arena *arena, bool force)
 }
 
 /*
- * Adds a chunk; false when memory does not allow it.  From then on only what has to be gets more: the rest of a chunk that
- * was added for an upper layer is not for elements, whose upper layers would want the next one.  Under alloc_lock.
+ * Adds a chunk; false when memory does not allow it. From then on only what has to be gets more:
+ * the rest of a chunk that was added for an upper layer is not for elements, whose upper layers
+ * would want the next one. Under alloc_lock.
  */
 static bool
 add_chunk(Arena *arena, bool force)
 {
 	ArenaShared *shared = arena->shared;
 
-	Assert(LWLockHeldByMeInMode(&shared->alloc_lock, LW_EXCLUSIVE) && shared->nchunks <= shared->max_chunks);
+	Assert(LWLockHeldByMeInMode(&shared->alloc_lock, LW_EXCLUSIVE) &&
+		   shared->nchunks <= shared->max_chunks);
 	if (shared->memory_used + arena->chunk_size > shared->memory_limit ||
 		(arena->area && !shm_has_room(shared->memory_used / 2 + 2 * arena->chunk_size)))
 		shared->full = true;
@@ -243,13 +259,15 @@ reserve_run(Arena *arena, PageTail *tail)
 		shared->vector_offset = 0;
 		for (BlockNumber block = shared->vector_block + 1; block < shared->vector_end; block++)
 			if (append_page(arena, PAGE_VECTOR) != block)
-				elog(ERROR, "index \"%s\" was extended by somebody else", RelationGetRelationName(arena->reader.index));
+				elog(ERROR, "index \"%s\" was extended by somebody else",
+					 RelationGetRelationName(arena->reader.index));
 	}
-	Assert((uint64) (shared->vector_end - shared->vector_block) * PAGE_STREAM_SIZE >= shared->vector_offset + run);
+	Assert((uint64) (shared->vector_end - shared->vector_block) * PAGE_STREAM_SIZE >=
+		   shared->vector_offset + run);
 	tail->vector_block = shared->vector_block;
 	tail->vector_offset = (uint16) shared->vector_offset;
-	vector_place(layout, shared->vector_block, shared->vector_offset, layout->slots_per_page, &next_block,
-				 &next_offset);
+	vector_place(layout, shared->vector_block, shared->vector_offset, layout->slots_per_page,
+				 &next_block, &next_offset);
 	shared->vector_block = next_block;
 	shared->vector_offset = next_offset;
 }
@@ -262,7 +280,8 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 
 	Assert(!shared->flushed && !page_lock_is_held());
 	LWLockAcquire(&shared->alloc_lock, LW_EXCLUSIVE);
-	if ((force || !shared->full) && (shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force)))
+	if ((force || !shared->full) &&
+		(shared->npages < shared->nchunks * ARENA_CHUNK_PAGES || add_chunk(arena, force)))
 	{
 		BlockNumber block = append_page(arena, kind);
 
@@ -282,13 +301,14 @@ arena_add_page(Arena *arena, PageKind kind, bool force)
 	}
 	LWLockRelease(&shared->alloc_lock);
 	if (!added && force)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while building an hnsw index")));
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
+						errmsg("out of memory while building an hnsw index")));
 	return added;
 }
 
 /*
- * Copies a page to its block.  Pages with unused slots are put on the free list of their kind, in which `*head` is the
- * first so far.
+ * Copies a page to its block. Pages with unused slots are put on the free list of their kind, in
+ * which `*head` is the first so far.
  */
 static void
 flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, BlockNumber *tails)
@@ -296,7 +316,8 @@ flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, Block
 	PageTail *tail = page_tail(page);
 	Buffer buffer;
 
-	Assert(tail->kind < PAGE_NODE_KINDS && tail->used <= arena->layout->slots_per_page && tail->nfree == 0);
+	Assert(tail->kind < PAGE_NODE_KINDS && tail->used <= arena->layout->slots_per_page &&
+		   tail->nfree == 0);
 	if (tail->used < arena->layout->slots_per_page)
 	{
 		tail->next_page = heads[tail->kind];
@@ -306,7 +327,8 @@ flush_page(Arena *arena, BlockNumber block, Page page, BlockNumber *heads, Block
 			tails[tail->kind] = block;
 	}
 	if (tail->used > 0)
-		((PageHeader) page)->pd_lower = arena->layout->slot_start + tail->used * arena->layout->slot_size;
+		((PageHeader) page)->pd_lower =
+			arena->layout->slot_start + tail->used * arena->layout->slot_size;
 	buffer = reader_lock_page(&arena->reader, block, tail->kind, BUFFER_LOCK_EXCLUSIVE);
 	START_CRIT_SECTION();
 	memcpy(BufferGetPage(buffer), page, BLCKSZ);

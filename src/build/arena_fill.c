@@ -1,9 +1,10 @@
 /*
  * arena_fill.c: the pages that elements are placed on.  See arena.h.
  *
- * Each cluster has a list of open pages: those of its pages that have unused slots, but for the ones that a process has
- * taken for the row it is inserting.  Mostly that is one page or none.  So there are about as many part-filled pages as
- * clusters, however many processes there are, and the last rows are used to fill these up.
+ * Each cluster has a list of open pages: those of its pages that have unused slots, but for the
+ * ones that a process has taken for the row it is inserting. Mostly that is one page or none. So
+ * there are about as many part-filled pages as clusters, however many processes there are, and the
+ * last rows are used to fill these up.
  */
 #include "postgres.h"
 
@@ -27,7 +28,8 @@ take_page(Arena *arena, uint32 cluster)
 	BlockNumber block = arena->open[cluster];
 	Page page;
 
-	Assert(LWLockHeldByMeInMode(&arena->shared->open_lock, LW_EXCLUSIVE) && cluster < arena->shared->nclusters);
+	Assert(LWLockHeldByMeInMode(&arena->shared->open_lock, LW_EXCLUSIVE) &&
+		   cluster < arena->shared->nclusters);
 	if (block == InvalidBlockNumber)
 		return false;
 	page = arena_page(arena, arena->page_of_block[block]);
@@ -42,8 +44,8 @@ take_page(Arena *arena, uint32 cluster)
 }
 
 /*
- * Takes an open page of the cluster.  `*last` tells, if there is none, whether the open pages of the others have room for
- * all rows that are to be expected.
+ * Takes an open page of the cluster. `*last` tells, if there is none, whether the open pages of the
+ * others have room for all rows that are to be expected.
  */
 static bool
 take_own(Arena *arena, uint32 cluster, bool *last)
@@ -53,15 +55,16 @@ take_own(Arena *arena, uint32 cluster, bool *last)
 
 	LWLockAcquire(&shared->open_lock, LW_EXCLUSIVE);
 	taken = take_page(arena, cluster);
-	*last = pg_atomic_read_u64(&shared->tuples) + (double) shared->open_slots >= shared->expected_rows;
+	*last =
+		pg_atomic_read_u64(&shared->tuples) + (double) shared->open_slots >= shared->expected_rows;
 	LWLockRelease(&shared->open_lock);
 	return taken;
 }
 
 /*
- * Takes an open page of any cluster, of one in the same group if possible.  If there is none although all that is left was
- * to go there, there are more rows than expected: a few are all put together, but if there are many those after them are
- * placed like those before.
+ * Takes an open page of any cluster, of one in the same group if possible. If there is none
+ * although all that is left was to go there, there are more rows than expected: a few are all put
+ * together, but if there are many those after them are placed like those before.
  */
 static bool
 take_any(Arena *arena, uint32 cluster)

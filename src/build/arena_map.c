@@ -1,10 +1,12 @@
 /*
  * arena_map.c: the row map of the nodes that a build has made in memory, written when the arena is.
  *
- * Nodes lie by their vectors, leaves by the table, so entries would come in random order.  They are put into leaves in
- * memory, as many at a time as WINDOW_LEAVES, and each leaf is written once.  Leaves without entries are left out.
+ * Nodes lie by their vectors, leaves by the table, so entries would come in random order. They are
+ * put into leaves in memory, as many at a time as WINDOW_LEAVES, and each leaf is written once.
+ * Leaves without entries are left out.
  *
- * Locks: the caller's, which keep everybody else from the file; a page's exclusive lock while it is filled.
+ * Locks: the caller's, which keep everybody else from the file; a page's exclusive lock while it is
+ * filled.
  */
 #include "postgres.h"
 
@@ -39,7 +41,8 @@ map_note(MapWriter *writer, const ItemPointerData *tid, NodeId node)
 		return;
 	leaf -= writer->first;
 	if (writer->leaves[leaf] == NULL)
-		writer->leaves[leaf] = MemoryContextAllocZero(writer->arena->cxt, MAP_PAGE_WORDS * sizeof(uint32));
+		writer->leaves[leaf] =
+			MemoryContextAllocZero(writer->arena->cxt, MAP_PAGE_WORDS * sizeof(uint32));
 	writer->leaves[leaf][block % writer->leaf_blocks * writer->stride + offset - 1] = node;
 }
 
@@ -93,9 +96,13 @@ set_inner(Arena *arena, BlockNumber inner, uint32 word, BlockNumber below)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Hangs a leaf below the roots.  inner[level] is the last inner page so many steps above the leaves, for leaves in order. */
+/*
+ * Hangs a leaf below the roots. inner[level] is the last inner page so many steps above the leaves,
+ * for leaves in order.
+ */
 static void
-hang_leaf(Arena *arena, uint32 leaf, BlockNumber block, BlockNumber *roots, BlockNumber *inner, uint32 *inner_of)
+hang_leaf(Arena *arena, uint32 leaf, BlockNumber block, BlockNumber *roots, BlockNumber *inner,
+		  uint32 *inner_of)
 {
 	int top = map_leaf_level(leaf);
 	uint64 span = 1;
@@ -145,7 +152,8 @@ arena_write_map(Arena *arena, BlockNumber *roots)
 			if (writer->leaves[i] == NULL)
 				continue;
 			CHECK_FOR_INTERRUPTS();
-			hang_leaf(arena, writer->first + i, append_map_page(arena, PAGE_MAP_LEAF, writer->leaves[i]), roots, inner,
+			hang_leaf(arena, writer->first + i,
+					  append_map_page(arena, PAGE_MAP_LEAF, writer->leaves[i]), roots, inner,
 					  inner_of);
 			pfree(writer->leaves[i]);
 			writer->leaves[i] = NULL;

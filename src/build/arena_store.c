@@ -1,9 +1,10 @@
 /*
  * arena_store.c: the graph's door over the arena of a build.
  *
- * Nodes are plain memory: a batch is prefetched and measured in one call.  Nothing is ever removed during a build, so
- * there are no generations to compare.  Readers take no lock; whoever changes a list takes one of many spinlocks, by the
- * node's address, compares the list with what was expected and stores word by word.
+ * Nodes are plain memory: a batch is prefetched and measured in one call. Nothing is ever removed
+ * during a build, so there are no generations to compare. Readers take no lock; whoever changes a
+ * list takes one of many spinlocks, by the node's address, compares the list with what was expected
+ * and stores word by word.
  */
 #include "postgres.h"
 
@@ -30,14 +31,16 @@ static void
 arena_fetch(GraphStore *store, int layer, const NodeId *nodes, int n)
 {
 	Arena *arena = arena_of(store);
-	Size code_size = arena->shared->side_size > 0 ? arena->shared->side_size : arena->layout->code_size;
+	Size code_size =
+		arena->shared->side_size > 0 ? arena->shared->side_size : arena->layout->code_size;
 
 	for (int i = 0; i < n; i++)
 		prefetch_bytes(arena_code(arena, nodes[i]), code_size);
 }
 
 static int
-arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
+arena_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n,
+			Candidate *out)
 {
 	Arena *arena = arena_of(store);
 
@@ -69,7 +72,8 @@ arena_neighbours(GraphStore *store, NodeId node, int layer, int generation, Node
 {
 	Arena *arena = arena_of(store);
 
-	return links_read(slot_links(arena->layout, arena_slot(arena, node)), GRAPH_CAPACITY(store->m, layer), out);
+	return links_read(slot_links(arena->layout, arena_slot(arena, node)),
+					  GRAPH_CAPACITY(store->m, layer), out);
 }
 
 static void
@@ -111,7 +115,8 @@ take_slot(Arena *arena, PageKind kind, NodeId *node)
 	PageTail *tail;
 	Slot *slot;
 
-	if (arena->fill[kind] == NULL || page_tail(arena->fill[kind])->used == arena->layout->slots_per_page)
+	if (arena->fill[kind] == NULL ||
+		page_tail(arena->fill[kind])->used == arena->layout->slots_per_page)
 		arena_add_page(arena, kind, true);
 	tail = page_tail(arena->fill[kind]);
 	Assert(tail->kind == kind && tail->used < arena->layout->slots_per_page);
@@ -141,7 +146,8 @@ arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, in
 			BlockNumber block;
 			uint32 offset;
 
-			vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node), &block, &offset);
+			vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node),
+						 &block, &offset);
 			vector_write(&arena->reader, block, offset, arena->element.vector, false);
 		}
 	}
@@ -175,8 +181,8 @@ store_links(NodeId *links, const NodeId *wanted, int nwanted, int nold)
 }
 
 static bool
-arena_relink(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected, const NodeId *wanted,
-			 int nwanted)
+arena_relink(GraphStore *store, NodeId node, int layer, const NodeId *expected, int nexpected,
+			 const NodeId *wanted, int nwanted)
 {
 	Arena *arena = arena_of(store);
 	NodeId *links = slot_links(arena->layout, arena_slot(arena, node));
@@ -213,12 +219,16 @@ element_equals(Arena *arena, NodeId node)
 		return false;
 	if (layout->vector_size == 0)
 		return true;
-	vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node), &block, &offset);
+	vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node), &block,
+				 &offset);
 	vector_read(&arena->reader, block, offset, arena->vector_copy);
 	return memcmp(arena->vector_copy, arena->element.vector, layout->vector_size) == 0;
 }
 
-/* Adds the new row's TID to the first list of an element, if there is one with room.  Under the element's spinlock. */
+/*
+ * Adds the new row's TID to the first list of an element, if there is one with room. Under the
+ * element's spinlock.
+ */
 static bool
 first_list_add(Arena *arena, Slot *element)
 {

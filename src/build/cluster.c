@@ -1,11 +1,13 @@
 /*
  * cluster.c: k-means in two levels on a sample, and the cell that a row is in.  See cluster.h.
  *
- * Lloyd's iterations, begun as "k-means++" begins them (Arthur and Vassilvitskii, 2007), run on the sample's float32
- * vectors by squared L2, which is right for L2 and cosine and good enough for the rest.  For vectors of 0 and 1 a mean is
- * no vector: there the centroids stay the rows they begin as.
+ * Lloyd's iterations, begun as "k-means++" begins them (Arthur and Vassilvitskii, 2007), run on the
+ * sample's float32 vectors by squared L2, which is right for L2 and cosine and good enough for the
+ * rest. For vectors of 0 and 1 a mean is no vector: there the centroids stay the rows they begin
+ * as.
  *
- * Sums of squares are float32, so samples of very large or very small numbers are brought to a scale where they fit.
+ * Sums of squares are float32, so samples of very large or very small numbers are brought to a
+ * scale where they fit.
  */
 #include "postgres.h"
 
@@ -34,7 +36,10 @@ typedef struct Training
 	uint32 *owners; /* of the rows at hand, in their order: the nearest centroid */
 	uint32 *counts;
 	float *sums;
-	float *nearest; /* of the rows at hand, while centroids are chosen: the squared distance from the nearest so far */
+	/*
+	 * of the rows at hand, while centroids are chosen: the squared distance from the nearest so far
+	 */
+	float *nearest;
 } Training;
 
 static inline uint32 *
@@ -109,7 +114,10 @@ move_centroids(Training *training, const uint32 *rows, uint32 n, float *centroid
 			centroids[c * dims + d] = training->sums[c * dims + d] / (float) training->counts[c];
 }
 
-/* Rows to begin with: each is drawn with a chance that grows with its squared distance from those before it. */
+/*
+ * Rows to begin with: each is drawn with a chance that grows with its squared distance from those
+ * before it.
+ */
 static void
 seed_centroids(Training *training, const uint32 *rows, uint32 n, float *centroids, uint32 k)
 {
@@ -138,7 +146,9 @@ seed_centroids(Training *training, const uint32 *rows, uint32 n, float *centroid
 	}
 }
 
-/* k centroids of n rows of the sample, at least one; leaves the rows' owners in training->owners. */
+/*
+ * k centroids of n rows of the sample, at least one; leaves the rows' owners in training->owners.
+ */
 static void
 find_centroids(Training *training, const uint32 *rows, uint32 n, float *centroids, uint32 k)
 {
@@ -152,11 +162,12 @@ find_centroids(Training *training, const uint32 *rows, uint32 n, float *centroid
 }
 
 /*
- * Sorts the rows 0 to n - 1 by their owners, the groups, leaving out groups that got none: group g has the rows from
- * rows[start[g]] on.  Returns how many groups there are.
+ * Sorts the rows 0 to n - 1 by their owners, the groups, leaving out groups that got none: group g
+ * has the rows from rows[start[g]] on. Returns how many groups there are.
  */
 static uint32
-sort_by_group(const Training *training, uint32 n, uint32 k, float *centroids, uint32 *rows, uint32 *start)
+sort_by_group(const Training *training, uint32 n, uint32 k, float *centroids, uint32 *rows,
+			  uint32 *start)
 {
 	uint32 ngroups = 0;
 	uint32 sorted = 0;
@@ -169,14 +180,18 @@ sort_by_group(const Training *training, uint32 n, uint32 k, float *centroids, ui
 				rows[sorted++] = i;
 		if (sorted == start[ngroups])
 			continue;
-		memmove(centroids + ngroups * training->dims, centroids + c * training->dims, training->dims * sizeof(float));
+		memmove(centroids + ngroups * training->dims, centroids + c * training->dims,
+				training->dims * sizeof(float));
 		ngroups++;
 	}
 	start[ngroups] = sorted;
 	return ngroups;
 }
 
-/* Distances of inner products grow with the length of a centroid; with this added they order as squared L2 does. */
+/*
+ * Distances of inner products grow with the length of a centroid; with this added they order as
+ * squared L2 does.
+ */
 static float
 centroid_bias(const CodeSpec *spec, const float *centroid)
 {
@@ -187,15 +202,17 @@ centroid_bias(const CodeSpec *spec, const float *centroid)
 
 /* Puts all together; `centroids` has those of the groups, then those of the clusters. */
 static Clusters *
-pack_clusters(const Coder *coder, const CodeSpec *spec, const float *centroids, const uint32 *first, uint32 ngroups)
+pack_clusters(const Coder *coder, const CodeSpec *spec, const float *centroids, const uint32 *first,
+			  uint32 ngroups)
 {
 	uint32 ncodes = ngroups + first[ngroups];
-	Clusters header = {.nclusters = first[ngroups], .ngroups = ngroups, .code_size = code_size(spec)};
+	Clusters header = {
+		.nclusters = first[ngroups], .ngroups = ngroups, .code_size = code_size(spec)};
 	Clusters *clusters;
 	void *scratch = palloc_on_line(coder_scratch_size(coder));
 
-	header.size = MAXALIGN(sizeof(Clusters)) + (ngroups + 1) * sizeof(uint32) + ncodes * sizeof(float) +
-				  (Size) ncodes * header.code_size;
+	header.size = MAXALIGN(sizeof(Clusters)) + (ngroups + 1) * sizeof(uint32) +
+				  ncodes * sizeof(float) + (Size) ncodes * header.code_size;
 	clusters = palloc0(header.size);
 	*clusters = header;
 	memcpy(clusters_first(clusters), first, (ngroups + 1) * sizeof(uint32));
@@ -204,7 +221,8 @@ pack_clusters(const Coder *coder, const CodeSpec *spec, const float *centroids, 
 		const float *centroid = centroids + (Size) i * spec->dims;
 
 		clusters_bias(clusters)[i] = centroid_bias(spec, centroid);
-		coder_encode(coder, centroid, clusters_codes(clusters) + (Size) i * header.code_size, scratch);
+		coder_encode(coder, centroid, clusters_codes(clusters) + (Size) i * header.code_size,
+					 scratch);
 	}
 	return clusters;
 }
@@ -272,10 +290,12 @@ clusters_train(const Coder *coder, const CodeSpec *spec, float *sample, uint32 n
 
 		first[g + 1] = first[g] + Max(share, 1);
 		find_centroids(&training, rows + start[g], start[g + 1] - start[g],
-					   centroids + (Size) (ngroups + first[g]) * training.dims, first[g + 1] - first[g]);
+					   centroids + (Size) (ngroups + first[g]) * training.dims,
+					   first[g + 1] - first[g]);
 	}
 	if (scale != 1.0)
-		code_loops()->scale_double(centroids, 1.0 / scale, (Size) (ngroups + first[ngroups]) * training.dims);
+		code_loops()->scale_double(centroids, 1.0 / scale,
+								   (Size) (ngroups + first[ngroups]) * training.dims);
 	return pack_clusters(coder, spec, centroids, first, ngroups);
 }
 

@@ -47,14 +47,17 @@ chain_problem(const HnswCheck *check, const SlotCopy *from, const SlotCopy *to)
 {
 	if (to->slot->state != SLOT_LIVE)
 		return "a list that is free";
-	return ((const DuplicateSlot *) to->slot)->owner == chain_owner(from) ? NULL : "a list of another element";
+	return ((const DuplicateSlot *) to->slot)->owner == chain_owner(from)
+			   ? NULL
+			   : "a list of another element";
 }
 
 /* Is the list one that a chain of the element leads through? */
 static bool
 list_belongs(const SlotCopy *list, NodeId owner)
 {
-	return list->problem == NULL && (list->slot->state == SLOT_LIVE || list->slot->state == SLOT_FREE) &&
+	return list->problem == NULL &&
+		   (list->slot->state == SLOT_LIVE || list->slot->state == SLOT_FREE) &&
 		   ((const DuplicateSlot *) list->slot)->owner == owner;
 }
 
@@ -66,8 +69,13 @@ static ChainResult
 follow_chain(HnswCheck *check, NodeId element, NodeId first, NodeId wanted)
 {
 	SlotCopy *list = check->chain;
-	CheckWay way = {
-		element, PAGE_ELEMENT, first, PAGE_DUPLICATE, chain_starts, chain_problem, "the way to a list of duplicates"};
+	CheckWay way = {element,
+					PAGE_ELEMENT,
+					first,
+					PAGE_DUPLICATE,
+					chain_starts,
+					chain_problem,
+					"the way to a list of duplicates"};
 	NodeId landmark = NODE_NONE;
 
 	for (uint64 n = 1; way.to != NODE_NONE; n++)
@@ -77,7 +85,8 @@ follow_chain(HnswCheck *check, NodeId element, NodeId first, NodeId wanted)
 		if (way.to == landmark)
 			return CHAIN_TURNS;
 		if ((n & (n - 1)) == 0)
-			landmark = way.to; /* Brent's way to find a circle: the landmark is moved at each power of two */
+			/* Brent's way to find a circle: the landmark is moved at each power of two */
+			landmark = way.to;
 		(void) slot_copy_read(check, list, way.to, PAGE_DUPLICATE);
 		if (!list_belongs(list, element) || list->slot->state == SLOT_FREE)
 		{
@@ -102,7 +111,8 @@ search_chain(HnswCheck *check, NodeId element, NodeId wanted)
 
 	for (int i = 0; i < CHAIN_TRIES; i++)
 	{
-		if (!slot_copy_read(check, check->chain, element, PAGE_ELEMENT) || !slot_is_live(check->chain->slot))
+		if (!slot_copy_read(check, check->chain, element, PAGE_ELEMENT) ||
+			!slot_is_live(check->chain->slot))
 			return CHAIN_ENDS;
 		result = follow_chain(check, element, check->chain->slot->next, wanted);
 		if (result == CHAIN_ENDS || result == CHAIN_MEETS)
@@ -136,7 +146,8 @@ look_at_stray(HnswCheck *check, NodeId node)
 	if (result != CHAIN_ENDS || !slot_copy_read(check, list, node, PAGE_DUPLICATE) ||
 		((DuplicateSlot *) list->slot)->owner != owner || !check_slot_visible(check, list))
 		return;
-	check_failed(check, node, "the list of duplicates is not on the chain of its element at block %u, slot %u",
+	check_failed(check, node,
+				 "the list of duplicates is not on the chain of its element at block %u, slot %u",
 				 node_block(check->layout, owner), node_slot(check->layout, owner));
 }
 

@@ -43,8 +43,9 @@ check_failed(HnswCheck *check, NodeId node, const char *format, ...)
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-					errmsg("index \"%s\" is damaged at block %u, slot %u: %s", RelationGetRelationName(check->index),
-						   node_block(check->layout, node), node_slot(check->layout, node), what),
+					errmsg("index \"%s\" is damaged at block %u, slot %u: %s",
+						   RelationGetRelationName(check->index), node_block(check->layout, node),
+						   node_slot(check->layout, node), what),
 					errhint("REINDEX the index.")));
 }
 
@@ -70,7 +71,8 @@ may_execute_any(Oid function)
 		const AclItem *items = ACL_DAT(acl);
 
 		for (int i = 0; i < ACL_NUM(acl) && !granted; i++)
-			granted = items[i].ai_grantee != ACL_ID_PUBLIC && (ACLITEM_GET_PRIVS(items[i]) & ACL_EXECUTE) &&
+			granted = items[i].ai_grantee != ACL_ID_PUBLIC &&
+					  (ACLITEM_GET_PRIVS(items[i]) & ACL_EXECUTE) &&
 					  has_privs_of_role(GetUserId(), items[i].ai_grantee);
 	}
 	ReleaseSysCache(tuple);
@@ -84,22 +86,29 @@ check_index_kind(Relation index)
 	const char *name = RelationGetRelationName(index);
 
 	if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("index \"%s\" is partitioned", name),
-						errhint("Check the indexes of its partitions: SELECT hnsw_check(relid) FROM "
-								"pg_partition_tree('%s') WHERE isleaf.",
-								name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("index \"%s\" is partitioned", name),
+				 errhint("Check the indexes of its partitions: SELECT hnsw_check(relid) FROM "
+						 "pg_partition_tree('%s') WHERE isleaf.",
+						 name)));
 	if (index->rd_indam->ambuild != hnswbuild)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("index \"%s\" is not an hnsw index", name),
-						errhint("The extension amcheck checks indexes of some other access methods.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("index \"%s\" is not an hnsw index", name),
+				 errhint("The extension amcheck checks indexes of some other access methods.")));
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("index \"%s\" is a temporary one of another session", name)));
 	if (!index->rd_index->indisvalid)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("index \"%s\" is not valid", name),
-						errhint("It is being built, or that has failed: then REINDEX or drop the index.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index \"%s\" is not valid", name),
+			 errhint("It is being built, or that has failed: then REINDEX or drop the index.")));
 	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress())
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("index \"%s\" is unlogged, and so does not exist during recovery", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is unlogged, and so does not exist during recovery", name)));
 }
 
 /*
@@ -112,16 +121,18 @@ open_index(HnswCheck *check, Oid index, Oid function)
 	Oid heap = IndexGetRelation(index, true);
 
 	if (!OidIsValid(heap) && get_rel_name(index) == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", index)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation with OID %u does not exist", index)));
 	if (!OidIsValid(heap))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation \"%s\" is not an index", get_rel_name(index))));
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("relation \"%s\" is not an index", get_rel_name(index))));
 	check->heap = table_open(heap, AccessShareLock);
 	check->index = relation_open(index, AccessShareLock);
 	/* another index may have got the number before the table was locked */
 	if (heap != IndexGetRelation(index, true))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("could not open the table of index \"%s\"", RelationGetRelationName(check->index))));
+						errmsg("could not open the table of index \"%s\"",
+							   RelationGetRelationName(check->index))));
 	if (!RELATION_OWNERCHECK(index, GetUserId()) && !may_execute_any(function))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(check->index));
 	check_index_kind(check->index);
@@ -134,8 +145,10 @@ begin_check(HnswCheck *check)
 	NodeId entry;
 
 	check->snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	if (check->heapallindexed && IsolationUsesXactSnapshot() && check->index->rd_index->indcheckxmin &&
-		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(check->index->rd_indextuple->t_data), check->snapshot->xmin))
+	if (check->heapallindexed && IsolationUsesXactSnapshot() &&
+		check->index->rd_index->indcheckxmin &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(check->index->rd_indextuple->t_data),
+							   check->snapshot->xmin))
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("index \"%s\" is younger than the transaction's snapshot",
 							   RelationGetRelationName(check->index))));
@@ -146,7 +159,8 @@ begin_check(HnswCheck *check)
 	reader_init(&check->reader, check->index, check->state);
 	check_read_meta(check, &check->meta);
 	check->nblocks = RelationGetNumberOfBlocks(check->index);
-	check->nnodes = (uint64) Min(check->nblocks, page_max_block(check->layout) + 1) * check->layout->slots_per_page;
+	check->nnodes = (uint64) Min(check->nblocks, page_max_block(check->layout) + 1) *
+					check->layout->slots_per_page;
 	check->kinds = palloc_extended(check->nblocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check->flags = palloc_extended(check->nblocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check->nodes = palloc_extended(check->nnodes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -209,7 +223,8 @@ end_check(HnswCheck *check)
 static void
 run_check(HnswCheck *check)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	Oid user;
 	int security;
@@ -270,7 +285,8 @@ make_row(HnswCheck *check, TupleDesc desc)
 	bool nulls[lengthof(values)] = {false};
 
 	if (desc->natts != lengthof(values))
-		elog(ERROR, "hnsw_check has %d result columns, not %d", (int) lengthof(values), desc->natts);
+		elog(ERROR, "hnsw_check has %d result columns, not %d", (int) lengthof(values),
+			 desc->natts);
 	nulls[lengthof(values) - 2] = counts->searches == 0;
 	nulls[lengthof(values) - 1] = !check->heapallindexed;
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
@@ -285,12 +301,13 @@ hnsw_check(PG_FUNCTION_ARGS)
 	TupleDesc desc;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the index and heapallindexed may not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the index and heapallindexed may not be null")));
 	if (!PG_ARGISNULL(2) && PG_GETARG_INT32(2) < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the number of searches may not be negative: %d", PG_GETARG_INT32(2)),
-						errhint("Null searches for every element.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the number of searches may not be negative: %d", PG_GETARG_INT32(2)),
+				 errhint("Null searches for every element.")));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "hnsw_check returns a row");
 	desc = BlessTupleDesc(desc);

@@ -2,29 +2,26 @@
  * check.h: hnsw_check(), which proves an index against what src/page/README and docs/FORMAT.md say
  * of it.
  *
- * check.c    the SQL function: who may, which index, the steps in their order, the row that is returned
- * pages.c    each page by itself: header, tail, slots, lists; and what there is of everything
- * slots.c    slots copied from their pages, for looks from one page at another
- * links.c    from node to node: links, nodes one layer down, elements of the nodes above
- * codes.c    codes against the vectors that are kept
- * chains.c   lists of duplicates
- * space.c    free lists, pages that are being filled, the places of vectors, the meta page
- * reach.c    what walks and searches get to, and the entry point
- * map.c      the row map
- * heap.c     rows: each in the index once, and, if asked for, each row of the table
+ * check.c the SQL function: who may, which index, the steps in their order, the row that is
+ * returned pages.c each page by itself: header, tail, slots, lists; and what there is of everything
+ * slots.c slots copied from their pages, for looks from one page at another links.c from node to
+ * node: links, nodes one layer down, elements of the nodes above codes.c codes against the vectors
+ * that are kept chains.c lists of duplicates space.c free lists, pages that are being filled, the
+ * places of vectors, the meta page reach.c what walks and searches get to, and the entry point
+ * map.c the row map heap.c rows: each in the index once, and, if asked for, each row of the table
  *
  * Others go on reading and writing meanwhile.  So there are three kinds of statements:
  *
  * - What holds for one page whenever nobody has it locked exclusively.  The page is copied under
- *   the share lock and looked at in peace.
+ * the share lock and looked at in peace.
  * - What holds from one page to another in every order of events.  The pages are looked at one
- *   after the other, and what looks wrong is looked at once more: first where the way starts, then
- *   where it leads, then again where it starts.  If the start is the same before and after, what
- *   was seen in between is true (slots.c).
+ * after the other, and what looks wrong is looked at once more: first where the way starts, then
+ * where it leads, then again where it starts.  If the start is the same before and after, what
+ * was seen in between is true (slots.c).
  * - What is true of all that was complete when the check began.  It takes a snapshot first: an
- *   insert whose row that sees has ended, and so its nodes are linked, its list of duplicates is on
- *   its chain and the entry point is as high. What the snapshot does not see may be in the middle
- *   of an insert, or be left over from a failed one, and is passed over.
+ * insert whose row that sees has ended, and so its nodes are linked, its list of duplicates is on
+ * its chain and the entry point is as high. What the snapshot does not see may be in the middle
+ * of an insert, or be left over from a failed one, and is passed over.
  *
  * As long as the snapshot lives no slot is reused that was not free when the check began (statement
  * (4) of src/page/README).  Not so during recovery, where replay does not ask: there a slot may
@@ -132,10 +129,11 @@ typedef struct HnswCheck
 	MetaPage meta;       /* then */
 	int m;               /* of the index; layout is gone when the row is made */
 	uint8 *kinds;        /* by block: PageKind, BLOCK_EMPTY */
-	uint8 *flags;        /* by block: those of its tail; of a page of the row map 1 when it has been met */
-	MapCursor cursor;    /* check_map_entry() */
-	uint8 *nodes;        /* by address */
-	uint8 *marks;        /* by address */
+	/* by block: those of its tail; of a page of the row map 1 when it has been met */
+	uint8 *flags;
+	MapCursor cursor; /* check_map_entry() */
+	uint8 *nodes;     /* by address */
+	uint8 *marks;     /* by address */
 	VectorRun *runs;
 	int64 nruns;
 	int64 runs_size;
@@ -157,8 +155,8 @@ typedef struct HnswCheck
 /* check.c */
 
 /* Raises an error that names the index, the block and the slot of a node. */
-extern void check_failed(HnswCheck *check, NodeId node, const char *format, ...) pg_attribute_printf(3, 4)
-	__attribute__((noreturn));
+extern void check_failed(HnswCheck *check, NodeId node, const char *format, ...)
+	pg_attribute_printf(3, 4) __attribute__((noreturn));
 /* What was found out of an address when its page was read; 0 also for addresses that came later. */
 static inline uint8
 check_node(const HnswCheck *check, NodeId node)
@@ -234,8 +232,8 @@ extern void check_codes_begin(HnswCheck *check);
 /* An element's code against its vector, where that is kept; `tail` is that of its page. */
 extern void check_code(HnswCheck *check, NodeId node, const Slot *slot, const PageTail *tail);
 /*
- * Reads an element's vector into check->codes.vector, or its bytes into check->codes.stored; false if they are
- * not there.
+ * Reads an element's vector into check->codes.vector, or its bytes into check->codes.stored; false
+ * if they are not there.
  */
 extern bool check_read_vector(HnswCheck *check, const PageTail *tail, NodeId node);
 extern bool check_read_stored(HnswCheck *check, const PageTail *tail, uint32 slot);

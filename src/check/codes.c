@@ -51,7 +51,8 @@ check_read_stored(HnswCheck *check, const PageTail *tail, uint32 slot)
 			return false;
 		buffer = check_lock(check, block);
 		page = BufferGetPage(buffer);
-		found = !PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID && page_tail(page)->kind == PAGE_VECTOR &&
+		found = !PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID &&
+				page_tail(page)->kind == PAGE_VECTOR &&
 				((PageHeader) page)->pd_lower >= PAGE_STREAM_START + offset + size;
 		if (found)
 			memcpy(to, (char *) page + PAGE_STREAM_START + offset, size);
@@ -68,8 +69,8 @@ check_read_stored(HnswCheck *check, const PageTail *tail, uint32 slot)
 static bool
 still_there(HnswCheck *check, NodeId node, const Slot *slot)
 {
-	return slot_copy_read(check, check->after, node, PAGE_ELEMENT) && slot_is_live(check->after->slot) &&
-		   check->after->slot->generation == slot->generation;
+	return slot_copy_read(check, check->after, node, PAGE_ELEMENT) &&
+		   slot_is_live(check->after->slot) && check->after->slot->generation == slot->generation;
 }
 
 bool
@@ -77,7 +78,8 @@ check_read_vector(HnswCheck *check, const PageTail *tail, NodeId node)
 {
 	if (!check_read_stored(check, tail, node_slot(check->layout, node)))
 		return false;
-	coder_decode(check->state->vector_coder, check->codes.stored, check->codes.vector, check->codes.scratch);
+	coder_decode(check->state->vector_coder, check->codes.stored, check->codes.vector,
+				 check->codes.scratch);
 	return true;
 }
 
@@ -88,8 +90,10 @@ check_code_is_of(HnswCheck *check, const Coder *coder, const void *code)
 	bool rough = check->state->rerank == RERANK_HALF;
 
 	coder_encode(coder, check->codes.vector, check->codes.code, check->codes.scratch);
-	return code_is_of(coder, &(CodeComparison){check->codes.vector, check->codes.code, check->codes.decoded, rough},
-					  code, check->codes.scratch);
+	return code_is_of(
+		coder,
+		&(CodeComparison){check->codes.vector, check->codes.code, check->codes.decoded, rough},
+		code, check->codes.scratch);
 }
 
 void

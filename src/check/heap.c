@@ -66,8 +66,8 @@ check_rows_begin(HnswCheck *check)
 	TupleDescInitEntry(desc, 2, NULL, INT8OID, -1, 0);
 	check->rows.in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	check->rows.out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	check->rows.sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first, maintenance_work_mem,
-											NULL, TUPLESORT_RANDOMACCESS);
+	check->rows.sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first,
+											maintenance_work_mem, NULL, TUPLESORT_RANDOMACCESS);
 }
 
 void
@@ -141,7 +141,8 @@ look_at_beyond(HnswCheck *check, const IndexedRow *row)
 	BlockNumber nblocks = RelationGetNumberOfBlocks(check->heap);
 
 	if (ItemPointerGetBlockNumber(&tid) >= nblocks && node_has_row(check, check->before, row) > 0)
-		check_failed(check, row->node, "row (%u,%u) is beyond the end of the table, which has %u blocks",
+		check_failed(check, row->node,
+					 "row (%u,%u) is beyond the end of the table, which has %u blocks",
 					 ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid), nblocks);
 }
 
@@ -227,7 +228,8 @@ row_compare(const void *a, const void *b)
 }
 
 /*
- * Has the node, or the element that its list belongs to, the code and the vector of check->codes.vector?
+ * Has the node, or the element that its list belongs to, the code and the vector of
+ * check->codes.vector?
  */
 static bool
 node_has_vector(HnswCheck *check, NodeId node)
@@ -267,24 +269,26 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 	load_block(heap, ItemPointerGetBlockNumber(tid));
 	row = bsearch(&wanted, heap->rows, heap->nrows, sizeof(IndexedRow), row_compare);
 	old = MemoryContextSwitchTo(heap->row_cxt);
-	indexed = !isnull[0] && element_read(heap->type, check->state->spec.dims, values[0], check->codes.vector);
+	indexed = !isnull[0] &&
+			  element_read(heap->type, check->state->spec.dims, values[0], check->codes.vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(heap->row_cxt);
 	heap->any_null |= isnull[0];
 	heap->any_zero |= !isnull[0] && !indexed;
 	check->counts.heap_rows++;
 	if (indexed && row == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" does not have row (%u,%u) of table \"%s\"", RelationGetRelationName(index),
-							   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid),
-							   RelationGetRelationName(check->heap)),
-						errhint("REINDEX the index.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" does not have row (%u,%u) of table \"%s\"",
+						RelationGetRelationName(index), ItemPointerGetBlockNumber(tid),
+						ItemPointerGetOffsetNumber(tid), RelationGetRelationName(check->heap)),
+				 errhint("REINDEX the index.")));
 	if (!indexed && row != NULL)
 		check_failed(check, row->node, "row (%u,%u) is there, but has no vector to be indexed",
 					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	if (indexed && !node_has_vector(check, row->node))
-		check_failed(check, row->node, "the vector is not that of row (%u,%u)", ItemPointerGetBlockNumber(tid),
-					 ItemPointerGetOffsetNumber(tid));
+		check_failed(check, row->node, "the vector is not that of row (%u,%u)",
+					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 }
 
 /* Rows that are in no index have been noted on its meta page, which plans rely on. */
@@ -295,20 +299,24 @@ check_left_out(HnswCheck *check, const HeapScan *heap)
 
 	check_read_meta(check, &meta);
 	if (heap->any_null && (meta.flags & META_NO_NULL))
-		page_corrupted(check->index, HNSWC_META_BLOCK, "the table has nulls, but the index does not know of any");
-	if (heap->any_zero && (meta.flags & META_NO_ZERO))
 		page_corrupted(check->index, HNSWC_META_BLOCK,
-					   "the table has vectors without a direction, but the index does not know of any");
+					   "the table has nulls, but the index does not know of any");
+	if (heap->any_zero && (meta.flags & META_NO_ZERO))
+		page_corrupted(
+			check->index, HNSWC_META_BLOCK,
+			"the table has vectors without a direction, but the index does not know of any");
 }
 
 static void
 check_table(HnswCheck *check)
 {
-	HeapScan heap = {.check = check, .type = element_type(check->index), .size = MaxHeapTuplesPerPage};
+	HeapScan heap = {
+		.check = check, .type = element_type(check->index), .size = MaxHeapTuplesPerPage};
 	IndexInfo *info = BuildIndexInfo(check->index);
 	TableScanDesc scan;
 
-	heap.row_cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw check row", ALLOCSET_DEFAULT_SIZES);
+	heap.row_cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw check row", ALLOCSET_DEFAULT_SIZES);
 	heap.rows = palloc(heap.size * sizeof(IndexedRow));
 	rewind_rows(&heap);
 	/* by the snapshot, as the first scan of CREATE INDEX CONCURRENTLY; from block 0 on */

@@ -26,7 +26,8 @@ link_starts(const HnswCheck *check, const SlotCopy *from, NodeId to)
 
 	if (!slot_is_live(from->slot))
 		return false;
-	n = links_read(slot_links(check->layout, from->slot), GRAPH_CAPACITY(check->layout->m, from->slot->layer), links);
+	n = links_read(slot_links(check->layout, from->slot),
+				   GRAPH_CAPACITY(check->layout->m, from->slot->layer), links);
 	for (int i = 0; i < n; i++)
 		if (links[i] == to)
 			return true;
@@ -85,7 +86,8 @@ look_at_address(HnswCheck *check, NodeId node, NodeId to, PageKind kind)
 		return;
 	if (!slot_copy_read(check, check->end, to, kind))
 		check_failed(check, node, "a link of a node that is removed leads to block %u, slot %u: %s",
-					 node_block(check->layout, to), node_slot(check->layout, to), check->end->problem);
+					 node_block(check->layout, to), node_slot(check->layout, to),
+					 check->end->problem);
 }
 
 /* A live node's link. */
@@ -95,8 +97,8 @@ look_at_link(HnswCheck *check, NodeId node, const Slot *slot, PageKind kind, Nod
 	uint8 seen = check_node(check, to);
 	CheckWay way = {node, kind, to, kind, link_starts, link_problem, "a link"};
 
-	if ((node_was(seen, NODE_LIVE) || node_was(seen, NODE_DEAD)) && (seen & NODE_LAYER) == slot->layer &&
-		check->kinds[node_block(check->layout, to)] == kind)
+	if ((node_was(seen, NODE_LIVE) || node_was(seen, NODE_DEAD)) &&
+		(seen & NODE_LAYER) == slot->layer && check->kinds[node_block(check->layout, to)] == kind)
 		return;
 	(void) check_way(check, &way);
 }
@@ -120,11 +122,14 @@ look_at_second_above(HnswCheck *check, NodeId node, NodeId below)
 			continue;
 		if (!slot_copy_read(check, other, i, PAGE_UPPER) || !down_starts(check, other, below))
 			continue;
-		if (slot_copy_read(check, check->before, node, PAGE_UPPER) && down_starts(check, check->before, below) &&
+		if (slot_copy_read(check, check->before, node, PAGE_UPPER) &&
+			down_starts(check, check->before, below) &&
 			slot_copy_read(check, other, i, PAGE_UPPER) && down_starts(check, other, below))
-			check_failed(check, node, "the node leads down to block %u, slot %u, and so does that of block %u, slot %u",
-						 node_block(check->layout, below), node_slot(check->layout, below),
-						 node_block(check->layout, i), node_slot(check->layout, i));
+			check_failed(
+				check, node,
+				"the node leads down to block %u, slot %u, and so does that of block %u, slot %u",
+				node_block(check->layout, below), node_slot(check->layout, below),
+				node_block(check->layout, i), node_slot(check->layout, i));
 	}
 }
 
@@ -134,7 +139,8 @@ look_down(HnswCheck *check, NodeId node, const Slot *slot)
 {
 	CheckWay down = {node,        PAGE_UPPER,   slot->next,    layer_kind(slot->layer - 1),
 					 down_starts, down_problem, "the way down"};
-	CheckWay base = {node, PAGE_UPPER, slot_base(slot), PAGE_ELEMENT, base_starts, base_problem, "its element"};
+	CheckWay base = {node,        PAGE_UPPER,   slot_base(slot), PAGE_ELEMENT,
+					 base_starts, base_problem, "its element"};
 
 	if (!check_way(check, &base) || !check_way(check, &down) || slot->next >= check->nnodes)
 		return;
@@ -147,7 +153,8 @@ void
 check_links(HnswCheck *check, NodeId node, const Slot *slot, PageKind kind)
 {
 	NodeId links[GRAPH_MAX_LINKS];
-	int n = links_read(slot_links(check->layout, (Slot *) slot), GRAPH_CAPACITY(check->layout->m, slot->layer), links);
+	int n = links_read(slot_links(check->layout, (Slot *) slot),
+					   GRAPH_CAPACITY(check->layout->m, slot->layer), links);
 
 	for (int i = 0; i < n; i++)
 		if (slot_is_live(slot))

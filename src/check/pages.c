@@ -20,7 +20,8 @@
 typedef struct PageRule
 {
 	const char *name;
-	uint8 states; /* a bit for each SlotState that a slot of these pages may have; 0: there are no slots */
+	/* a bit for each SlotState that a slot of these pages may have; 0: there are no slots */
+	uint8 states;
 	void (*look)(HnswCheck *check, NodeId node, const Slot *slot);
 } PageRule;
 
@@ -35,9 +36,12 @@ static void look_at_list(HnswCheck *check, NodeId node, const Slot *slot);
 
 static const PageRule rules[] = {
 	[PAGE_ELEMENT] = {"elements",
-					  STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_SHELL) | STATE_BIT(SLOT_DEAD) | STATE_BIT(SLOT_FREE),
+					  STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_SHELL) | STATE_BIT(SLOT_DEAD) |
+						  STATE_BIT(SLOT_FREE),
 					  look_at_element},
-	[PAGE_UPPER] = {"upper nodes", STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_DEAD) | STATE_BIT(SLOT_FREE), look_at_upper},
+	[PAGE_UPPER] = {"upper nodes",
+					STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_DEAD) | STATE_BIT(SLOT_FREE),
+					look_at_upper},
 	[PAGE_DUPLICATE] = {"duplicates", STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_FREE), look_at_list},
 	[PAGE_VECTOR] = {"vectors", 0, NULL},
 	[PAGE_PARAMS] = {"parameters", 0, NULL},
@@ -97,8 +101,8 @@ look_at_links(HnswCheck *check, NodeId node, const Slot *slot)
 		if (links[n] == node)
 			check_failed(check, node, "the node links to itself");
 		if (!visited_add(&check->list, links[n]))
-			check_failed(check, node, "two links lead to block %u, slot %u", node_block(layout, links[n]),
-						 node_slot(layout, links[n]));
+			check_failed(check, node, "two links lead to block %u, slot %u",
+						 node_block(layout, links[n]), node_slot(layout, links[n]));
 	}
 	if (!all_zero((const char *) &links[n], (const char *) slot + layout->slot_size))
 		check_failed(check, node, "the list of links does not end behind %d links", n);
@@ -119,12 +123,14 @@ look_at_free(HnswCheck *check, NodeId node, PageKind kind, const Slot *slot, con
 
 	if (freed > next + MOST_IDS_AHEAD)
 		check_failed(check, node,
-					 "the slot was freed by transaction " UINT64_FORMAT ", but the next one is " UINT64_FORMAT, freed,
-					 next);
+					 "the slot was freed by transaction " UINT64_FORMAT
+					 ", but the next one is " UINT64_FORMAT,
+					 freed, next);
 	/* 0 is the stamp of a list that nobody has ever seen */
 	if (freed != 0 && freed < tail->free_xid)
 		check_failed(check, node,
-					 "the slot was freed by transaction " UINT64_FORMAT ", but the first of its page by " UINT64_FORMAT,
+					 "the slot was freed by transaction " UINT64_FORMAT
+					 ", but the first of its page by " UINT64_FORMAT,
 					 freed, tail->free_xid);
 }
 
@@ -212,7 +218,8 @@ look_at_slots(HnswCheck *check, BlockNumber block, PageKind kind)
 	}
 	check->counts.free += nfree;
 	if (nfree != tail->nfree)
-		page_corrupted(check->index, block, psprintf("%d slots are free, but the page counts %u", nfree, tail->nfree));
+		page_corrupted(check->index, block,
+					   psprintf("%d slots are free, but the page counts %u", nfree, tail->nfree));
 }
 
 /* Notes where the vectors of a page of elements are. */
@@ -225,7 +232,8 @@ note_run(HnswCheck *check, BlockNumber block, const PageTail *tail)
 	if (check->layout->vector_size == 0 || tail->vector_block == HNSWC_META_BLOCK ||
 		tail->vector_block == InvalidBlockNumber || tail->vector_offset >= PAGE_STREAM_SIZE)
 	{
-		if (check->layout->vector_size == 0 && tail->vector_block == InvalidBlockNumber && tail->vector_offset == 0)
+		if (check->layout->vector_size == 0 && tail->vector_block == InvalidBlockNumber &&
+			tail->vector_offset == 0)
 			return;
 		page_corrupted(check->index, block, "its vectors are not where vectors can be");
 	}
@@ -234,7 +242,8 @@ note_run(HnswCheck *check, BlockNumber block, const PageTail *tail)
 		check->runs_size *= 2;
 		check->runs = repalloc_huge(check->runs, check->runs_size * sizeof(VectorRun));
 	}
-	check->runs[check->nruns].start = (uint64) tail->vector_block * PAGE_STREAM_SIZE + tail->vector_offset;
+	check->runs[check->nruns].start =
+		(uint64) tail->vector_block * PAGE_STREAM_SIZE + tail->vector_offset;
 	check->runs[check->nruns++].owner = block;
 }
 
@@ -248,12 +257,14 @@ look_at_node_page(HnswCheck *check, BlockNumber block, PageKind kind)
 	uint32 end = used > 0 ? layout->slot_start + used * layout->slot_size : SizeOfPageHeaderData;
 
 	if (header->pd_lower != end)
-		page_corrupted(check->index, block,
-					   psprintf("%u slots are in use, but the page ends at byte %u", used, header->pd_lower));
+		page_corrupted(
+			check->index, block,
+			psprintf("%u slots are in use, but the page ends at byte %u", used, header->pd_lower));
 	if (!all_zero(check->page + SizeOfPageHeaderData, check->page + layout->slot_start) ||
 		!all_zero(check->page + Max(end, layout->slot_start), (char *) tail))
 		page_corrupted(check->index, block, "what is not in use is not zero");
-	if ((tail->flags & ~PAGE_ON_FREE_LIST) != 0 || !all_zero((char *) tail->reserved, (char *) &tail->kind))
+	if ((tail->flags & ~PAGE_ON_FREE_LIST) != 0 ||
+		!all_zero((char *) tail->reserved, (char *) &tail->kind))
 		page_corrupted(check->index, block, "the reserved bytes of the page are not zero");
 	if (!(tail->flags & PAGE_ON_FREE_LIST) && tail->next_page != InvalidBlockNumber)
 		page_corrupted(check->index, block, "the page is on no free list, but another follows it");
@@ -288,13 +299,15 @@ static void
 look_at_page(HnswCheck *check, BlockNumber block, PageKind kind)
 {
 	BlockNumber params = check->meta.params_block;
-	BlockNumber params_end = params + (check->meta.params_size + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE;
+	BlockNumber params_end =
+		params + (check->meta.params_size + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE;
 
 	if ((kind == PAGE_META) != (block == HNSWC_META_BLOCK) ||
 		(kind == PAGE_VECTOR && check->layout->vector_size == 0) ||
 		((kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER) && check->state->map_stride == 0) ||
 		(kind == PAGE_PARAMS) != (block >= params && block < params_end))
-		page_corrupted(check->index, block, psprintf("a page of %s is where none can be", rules[kind].name));
+		page_corrupted(check->index, block,
+					   psprintf("a page of %s is where none can be", rules[kind].name));
 	if (((PageHeader) check->page)->pd_upper != ((PageHeader) check->page)->pd_special)
 		page_corrupted(check->index, block, "the page's free space does not end at its tail");
 	if (rules[kind].states != 0)

@@ -37,7 +37,8 @@ static void
 expand(HnswCheck *check, Slot *slot)
 {
 	NodeId links[GRAPH_MAX_LINKS];
-	int n = links_read(slot_links(check->layout, slot), GRAPH_CAPACITY(check->layout->m, slot->layer), links);
+	int n = links_read(slot_links(check->layout, slot),
+					   GRAPH_CAPACITY(check->layout->m, slot->layer), links);
 
 	for (int i = 0; i < n; i++)
 		meet(check, links[i]);
@@ -61,7 +62,8 @@ expand_page(HnswCheck *check, BlockNumber block)
 		Assert(check->marks[first + i] & MARK_MET);
 		check->marks[first + i] &= ~MARK_NEXT;
 		/* without a check of slots in use: what is noted of an address was on the page */
-		if (!copied && (!check_copy(check, block, check->page, &kind) || kind != check->kinds[block]))
+		if (!copied &&
+			(!check_copy(check, block, check->page, &kind) || kind != check->kinds[block]))
 			page_corrupted(check->index, block, "the page has changed its kind");
 		copied = true;
 		expand(check, page_slot(layout, check->page, i));
@@ -97,7 +99,8 @@ element_complete(HnswCheck *check, NodeId element)
 	SlotCopy *list = check->chain;
 	NodeId next;
 
-	if (!slot_copy_read(check, check->before, element, PAGE_ELEMENT) || !slot_is_live(check->before->slot))
+	if (!slot_copy_read(check, check->before, element, PAGE_ELEMENT) ||
+		!slot_is_live(check->before->slot))
 		return false;
 	if (check_slot_visible(check, check->before))
 		return true;
@@ -116,7 +119,8 @@ element_complete(HnswCheck *check, NodeId element)
 static bool
 is_live_on(const HnswCheck *check, NodeId node, PageKind kind)
 {
-	return node_was(check->nodes[node], NODE_LIVE) && check->kinds[node_block(check->layout, node)] == kind;
+	return node_was(check->nodes[node], NODE_LIVE) &&
+		   check->kinds[node_block(check->layout, node)] == kind;
 }
 
 /* Without an entry point there may be nothing but what is being inserted. */
@@ -124,7 +128,8 @@ static void
 check_no_entry(HnswCheck *check)
 {
 	for (uint64 node = 0; node < check->nnodes; node++)
-		if (is_live_on(check, (NodeId) node, PAGE_ELEMENT) && element_complete(check, (NodeId) node))
+		if (is_live_on(check, (NodeId) node, PAGE_ELEMENT) &&
+			element_complete(check, (NodeId) node))
 			check_failed(check, (NodeId) node, "the index has elements, but no entry point");
 }
 
@@ -138,11 +143,14 @@ check_entry_layer(HnswCheck *check, NodeId entry, int layer)
 
 		if (!is_live_on(check, node, PAGE_UPPER) || (check->nodes[node] & NODE_LAYER) <= layer)
 			continue;
-		if (slot_copy_read(check, check->after, node, PAGE_UPPER) && slot_is_live(check->after->slot) &&
-			check->after->slot->layer > layer && element_complete(check, slot_base(check->after->slot)))
-			check_failed(check, node, "the node is on layer %d, but the entry point, at block %u, slot %u, on layer %d",
-						 check->after->slot->layer, node_block(check->layout, entry), node_slot(check->layout, entry),
-						 layer);
+		if (slot_copy_read(check, check->after, node, PAGE_UPPER) &&
+			slot_is_live(check->after->slot) && check->after->slot->layer > layer &&
+			element_complete(check, slot_base(check->after->slot)))
+			check_failed(
+				check, node,
+				"the node is on layer %d, but the entry point, at block %u, slot %u, on layer %d",
+				check->after->slot->layer, node_block(check->layout, entry),
+				node_slot(check->layout, entry), layer);
 	}
 }
 
@@ -171,7 +179,8 @@ check_entry(HnswCheck *check)
 	block = node_block(check->layout, entry);
 	if (copy->problem != NULL || !slot_is_on(copy->slot, copy->slot->layer))
 		page_corrupted(check->index, HNSWC_META_BLOCK,
-					   psprintf("the entry point is at block %u, slot %u: %s", block, node_slot(check->layout, entry),
+					   psprintf("the entry point is at block %u, slot %u: %s", block,
+								node_slot(check->layout, entry),
 								copy->problem != NULL ? copy->problem : "a slot that is free"));
 	check_entry_layer(check, entry, copy->slot->layer);
 }
@@ -206,9 +215,11 @@ element_query(Searcher *searcher, const PageTail *tail, NodeId node, Slot *slot)
 	CodeQuery *query;
 
 	if (check->layout->vector_size > 0 && check_read_vector(check, tail, node))
-		query = coder_query(coder, searcher->query_memory, check->codes.vector, check->codes.scratch);
+		query =
+			coder_query(coder, searcher->query_memory, check->codes.vector, check->codes.scratch);
 	else
-		query = coder_query_code(coder, searcher->query_memory, slot_code(check->layout, slot), check->codes.scratch);
+		query = coder_query_code(coder, searcher->query_memory, slot_code(check->layout, slot),
+								 check->codes.scratch);
 	code_query_relative(query);
 	return query;
 }
@@ -255,7 +266,8 @@ search_for(Searcher *searcher, BlockNumber block, uint32 i)
 		return;
 	found = search_finds(searcher, element_query(searcher, tail, node, slot), node, slot);
 	/* one that has gone meanwhile, or is being inserted, is not missed */
-	if (!found && (!element_complete(check, node) || check->before->slot->generation != slot->generation))
+	if (!found &&
+		(!element_complete(check, node) || check->before->slot->generation != slot->generation))
 		return;
 	check->counts.searches++;
 	check->counts.found += found;

@@ -51,7 +51,8 @@ page_problem(HnswCheck *check, Page page, uint32 slot, PageKind kind)
 
 	if (PageIsNew(page))
 		return "the page is empty";
-	if (tail->page_id != HNSWC_PAGE_ID || tail->kind != kind || PageGetSpecialSize(page) != page_tail_size(kind))
+	if (tail->page_id != HNSWC_PAGE_ID || tail->kind != kind ||
+		PageGetSpecialSize(page) != page_tail_size(kind))
 		return "the page is of another kind";
 	if (slot >= Min(tail->used, check->layout->slots_per_page))
 		return "the slot was never used";
@@ -70,7 +71,8 @@ slot_copy_read(HnswCheck *check, SlotCopy *copy, NodeId node, PageKind kind)
 	copy->kind = kind;
 	copy->problem = NULL;
 	memset(copy->slot, 0, layout->slot_size);
-	if (block == HNSWC_META_BLOCK || (block >= check->nblocks && block >= RelationGetNumberOfBlocks(check->index)))
+	if (block == HNSWC_META_BLOCK ||
+		(block >= check->nblocks && block >= RelationGetNumberOfBlocks(check->index)))
 	{
 		copy->problem = "the file has no such node";
 		return false;
@@ -79,7 +81,8 @@ slot_copy_read(HnswCheck *check, SlotCopy *copy, NodeId node, PageKind kind)
 	copy->problem = page_problem(check, BufferGetPage(buffer), node_slot(layout, node), kind);
 	copy->lsn = PageGetLSN(BufferGetPage(buffer));
 	if (copy->problem == NULL)
-		memcpy(copy->slot, page_slot(layout, BufferGetPage(buffer), node_slot(layout, node)), layout->slot_size);
+		memcpy(copy->slot, page_slot(layout, BufferGetPage(buffer), node_slot(layout, node)),
+			   layout->slot_size);
 	UnlockReleaseBuffer(buffer);
 	return copy->problem == NULL;
 }
@@ -99,7 +102,8 @@ check_row_visible(HnswCheck *check, ItemPointer tid)
 	if (check->heap_row == NULL)
 		check->heap_row = table_slot_create(check->heap, NULL);
 	fetch = table_index_fetch_begin(check->heap);
-	found = table_index_fetch_tuple(fetch, &at, check->snapshot, check->heap_row, &call_again, &all_dead);
+	found = table_index_fetch_tuple(fetch, &at, check->snapshot, check->heap_row, &call_again,
+									&all_dead);
 	ExecClearTuple(check->heap_row);
 	table_index_fetch_end(fetch);
 	return found;
@@ -135,18 +139,21 @@ check_way(HnswCheck *check, const CheckWay *way)
 
 	for (int i = 0; i < WAY_TRIES; i++)
 	{
-		if (!slot_copy_read(check, before, way->from, way->from_kind) || !way->starts(check, before, way->to))
+		if (!slot_copy_read(check, before, way->from, way->from_kind) ||
+			!way->starts(check, before, way->to))
 			return false;
 		if (slot_copy_read(check, end, way->to, way->to_kind))
 			end->problem = way->problem(check, before, end);
 		if (end->problem == NULL)
 			return true;
 		problem = end->problem;
-		if (!slot_copy_read(check, after, way->from, way->from_kind) || !way->starts(check, after, way->to))
+		if (!slot_copy_read(check, after, way->from, way->from_kind) ||
+			!way->starts(check, after, way->to))
 			return false;
-		if (before->lsn == after->lsn && memcmp(before->slot, after->slot, check->layout->slot_size) == 0)
+		if (before->lsn == after->lsn &&
+			memcmp(before->slot, after->slot, check->layout->slot_size) == 0)
 			break;
 	}
-	check_failed(check, way->from, "%s leads to block %u, slot %u: %s", way->name, node_block(check->layout, way->to),
-				 node_slot(check->layout, way->to), problem);
+	check_failed(check, way->from, "%s leads to block %u, slot %u: %s", way->name,
+				 node_block(check->layout, way->to), node_slot(check->layout, way->to), problem);
 }

@@ -80,7 +80,8 @@ read_list(HnswCheck *check, FreeList *list)
 			list->problem = "the file has no such block";
 		else if (list->on[block])
 			list->problem = "it is on the list already";
-		else if (!check_read_tail(check, block, &tail) || tail.page_id != HNSWC_PAGE_ID || tail.kind != list->kind)
+		else if (!check_read_tail(check, block, &tail) || tail.page_id != HNSWC_PAGE_ID ||
+				 tail.kind != list->kind)
 			list->problem = "it is of another kind";
 		else if (!(tail.flags & PAGE_ON_FREE_LIST))
 			list->problem = "it is on no list";
@@ -96,7 +97,8 @@ read_list(HnswCheck *check, FreeList *list)
 	else if (list->tail != (from == HNSWC_META_BLOCK ? InvalidBlockNumber : from))
 	{
 		list->block = HNSWC_META_BLOCK;
-		list->problem = psprintf("the last block of a free list is %u, but the meta page has %u", from, list->tail);
+		list->problem = psprintf("the last block of a free list is %u, but the meta page has %u",
+								 from, list->tail);
 	}
 }
 
@@ -108,7 +110,8 @@ find_missing(HnswCheck *check, FreeList *list)
 	{
 		PageTail tail;
 
-		if (check->kinds[block] != list->kind || !(check->flags[block] & PAGE_ON_FREE_LIST) || list->on[block])
+		if (check->kinds[block] != list->kind || !(check->flags[block] & PAGE_ON_FREE_LIST) ||
+			list->on[block])
 			continue;
 		if (check_read_tail(check, block, &tail) && (tail.flags & PAGE_ON_FREE_LIST))
 		{
@@ -172,8 +175,9 @@ check_fill_page(HnswCheck *check, const MetaPage *meta, PageKind kind)
 		return;
 	if (block == HNSWC_META_BLOCK || block >= RelationGetNumberOfBlocks(check->index) ||
 		!check_read_tail(check, block, &tail) || tail.page_id != HNSWC_PAGE_ID || tail.kind != kind)
-		page_corrupted(check->index, HNSWC_META_BLOCK,
-					   psprintf("block %u is to be filled with slots of kind %d, but has none", block, kind));
+		page_corrupted(
+			check->index, HNSWC_META_BLOCK,
+			psprintf("block %u is to be filled with slots of kind %d, but has none", block, kind));
 }
 
 static int
@@ -197,10 +201,12 @@ check_run_blocks(HnswCheck *check, const VectorRun *run, uint64 size)
 
 		if (block < check->nblocks && check->kinds[block] == PAGE_VECTOR)
 			continue;
-		if (block >= RelationGetNumberOfBlocks(check->index) || !check_read_tail(check, block, &tail) ||
-			tail.page_id != HNSWC_PAGE_ID || tail.kind != PAGE_VECTOR)
-			page_corrupted(check->index, run->owner,
-						   psprintf("vectors of its elements are to be on block %u, which has none", block));
+		if (block >= RelationGetNumberOfBlocks(check->index) ||
+			!check_read_tail(check, block, &tail) || tail.page_id != HNSWC_PAGE_ID ||
+			tail.kind != PAGE_VECTOR)
+			page_corrupted(
+				check->index, run->owner,
+				psprintf("vectors of its elements are to be on block %u, which has none", block));
 	}
 }
 
@@ -221,11 +227,12 @@ check_runs(HnswCheck *check, const MetaPage *meta)
 
 		CHECK_FOR_INTERRUPTS();
 		if (i > 0 && run->start < check->runs[i - 1].start + size)
-			page_corrupted(
-				check->index, run->owner,
-				psprintf("vectors of its elements are where those of block %u are", check->runs[i - 1].owner));
+			page_corrupted(check->index, run->owner,
+						   psprintf("vectors of its elements are where those of block %u are",
+									check->runs[i - 1].owner));
 		if (run->start < end && next < run->start + size)
-			page_corrupted(check->index, run->owner, "vectors of its elements are where new ones are to be written");
+			page_corrupted(check->index, run->owner,
+						   "vectors of its elements are where new ones are to be written");
 		check_run_blocks(check, run, size);
 	}
 }
@@ -238,7 +245,8 @@ check_meta(HnswCheck *check, const MetaPage *meta)
 
 	if ((meta->flags & ~(META_NO_NULL | META_NO_ZERO)) != 0)
 		page_corrupted(check->index, HNSWC_META_BLOCK, "the reserved flags are not zero");
-	if (!(meta->tuples >= 0 && meta->tuples < INFINITY) || !(reach->norm >= 0 && reach->norm < INFINITY))
+	if (!(meta->tuples >= 0 && meta->tuples < INFINITY) ||
+		!(reach->norm >= 0 && reach->norm < INFINITY))
 		page_corrupted(check->index, HNSWC_META_BLOCK, "the statistics are no numbers");
 	for (int i = 0; i < GRAPH_REACH_OCTAVES; i++)
 		if (!(reach->octaves[i] >= 0 && reach->octaves[i] < INFINITY) ||
@@ -246,7 +254,8 @@ check_meta(HnswCheck *check, const MetaPage *meta)
 			page_corrupted(check->index, HNSWC_META_BLOCK, "the statistics are no numbers");
 	if (meta->vector_offset >= PAGE_STREAM_SIZE || meta->vector_block > meta->vector_end ||
 		meta->vector_end > RelationGetNumberOfBlocks(check->index))
-		page_corrupted(check->index, HNSWC_META_BLOCK, "new vectors are to be written where none can be");
+		page_corrupted(check->index, HNSWC_META_BLOCK,
+					   "new vectors are to be written where none can be");
 }
 
 void

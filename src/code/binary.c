@@ -1,11 +1,12 @@
 /*
  * binary.c: codes of vectors whose elements are 0 and 1, for the Hamming and the Jaccard distance.
  *
- * The code is the vector, a bit a dimension, so distances are exact but for their rounding to float32, and there is nothing
- * to re-rank: the family of CODE_BITS_EXACT for these two metrics.
+ * The code is the vector, a bit a dimension, so distances are exact but for their rounding to
+ * float32, and there is nothing to re-rank: the family of CODE_BITS_EXACT for these two metrics.
  *
  *	offset	size	field
- *	0		dims/8	bit i of the vector is bit i % 8 of byte i / 8; padded with zeroes to a multiple of 4 bytes
+ *	0		dims/8	bit i of the vector is bit i % 8 of byte i / 8; padded with zeroes to a multiple
+ *					of 4 bytes
  *
  * An element counts as 1 if it is not zero.
  */
@@ -62,7 +63,10 @@ hamming_measure(const CodeQuery *query, const void *code)
 	return (double) distance->hamming(code, query->data, query->coder->size);
 }
 
-/* 1 less the share of the ones of either that both have; vectors with no one in common are at 1, zero vectors too. */
+/*
+ * 1 less the share of the ones of either that both have; vectors with no one in common are at 1,
+ * zero vectors too.
+ */
 static double
 jaccard_measure(const CodeQuery *query, const void *code)
 {
@@ -75,7 +79,8 @@ jaccard_measure(const CodeQuery *query, const void *code)
 static double
 binary_measure(const CodeQuery *query, const void *code)
 {
-	return query->coder->spec.metric == CODE_HAMMING ? hamming_measure(query, code) : jaccard_measure(query, code);
+	return query->coder->spec.metric == CODE_HAMMING ? hamming_measure(query, code)
+													 : jaccard_measure(query, code);
 }
 
 /* Whole numbers are as they are. */

@@ -1,9 +1,10 @@
 /*
- * code_internal.h: what the files of this directory share: the coder, the prepared query and the four families.
+ * code_internal.h: what the files of this directory share: the coder, the prepared query and the
+ * four families.
  *
- * A code is of one of four families, chosen by the spec alone: rotated (1, 2, 4, 8 bits for L2, inner product and
- * cosine), scalar (1, 2, 4, 8 bits for L1), binary (Hamming and Jaccard) and copy (half precision or exact).  coder.c asks for the family and passes
- * the call on.
+ * A code is of one of four families, chosen by the spec alone: rotated (1, 2, 4, 8 bits for L2,
+ * inner product and cosine), scalar (1, 2, 4, 8 bits for L1), binary (Hamming and Jaccard) and copy
+ * (half precision or exact). coder.c asks for the family and passes the call on.
  */
 #ifndef HNSWC_CODE_INTERNAL_H
 #define HNSWC_CODE_INTERNAL_H
@@ -23,8 +24,8 @@
 #define CODE_BLOCK 16
 
 /*
- * Planes of a query that meets 1-bit codes.  Of the true ten nearest, 4 planes leave 0.2 to 0.7 % fewer among the best
- * twenty, 6 or 8 have 0.1 to 0.5 % more, and every plane costs the same time.
+ * Planes of a query that meets 1-bit codes. Of the true ten nearest, 4 planes leave 0.2 to 0.7 %
+ * fewer among the best twenty, 6 or 8 have 0.1 to 0.5 % more, and every plane costs the same time.
  */
 #define CODE_PLANES 5
 
@@ -35,7 +36,10 @@ typedef struct CodeFamily
 	size_t (*scratch_size)(const Coder *coder);
 	void (*encode)(const Coder *coder, const float *vector, void *code, void *scratch);
 	void (*decode)(const Coder *coder, const void *code, float *vector, void *scratch);
-	/* bytes of a query's `data`, and the two ways to fill a query, which give it its `distances` too */
+	/*
+	 * bytes of a query's `data`, and the two ways to fill a query, which give it its `distances`
+	 * too
+	 */
 	size_t (*query_size)(const Coder *coder);
 	void (*query)(const Coder *coder, CodeQuery *query, const float *vector, void *scratch);
 	void (*query_code)(const Coder *coder, CodeQuery *query, const void *code, void *scratch);
@@ -43,7 +47,10 @@ typedef struct CodeFamily
 	double (*measure)(const CodeQuery *query, const void *code);
 	/* code_rounding(), likewise */
 	float (*rounding)(const CodeQuery *query, float estimate);
-	/* what distances from the query have in common, to be left out of its estimates from now on; NULL: nothing */
+	/*
+	 * what distances from the query have in common, to be left out of its estimates from now on;
+	 * NULL: nothing
+	 */
 	double (*relative)(CodeQuery *query);
 } CodeFamily;
 
@@ -52,7 +59,10 @@ extern const CodeFamily code_scalar;  /* scalar_l1.c */
 extern const CodeFamily code_copy;    /* exact.c */
 extern const CodeFamily code_binary;  /* binary.c */
 
-/* Followed in its memory by the rotation's signs (a uint32 a padded dimension) and the centroid (a float each). */
+/*
+ * Followed in its memory by the rotation's signs (a uint32 a padded dimension) and the centroid (a
+ * float each).
+ */
 struct Coder
 {
 	CodeSpec spec;
@@ -67,18 +77,20 @@ struct Coder
 typedef int32_t (*CodeDot)(const uint8_t *code, const int8_t *q, size_t n);
 
 /*
- * Followed in its memory by `data`, whose form depends on the family.  What the estimate of a rotated code takes from the
- * query comes first, in one cache line; see estimate.c.
+ * Followed in its memory by `data`, whose form depends on the family. What the estimate of a
+ * rotated code takes from the query comes first, in one cache line; see estimate.c.
  */
 struct CodeQuery
 {
 	/* code_distances() of this query */
-	void (*distances)(const CodeQuery *query, const void *const *codes, int n, float *dist, float *bound);
+	void (*distances)(const CodeQuery *query, const void *const *codes, int n, float *dist,
+					  float *bound);
 	CodeDot dot; /* for 2 bits and more */
 	void *data;
 	const Coder *coder;
 	double constant; /* left out of estimates: see code_query_relative() */
-	float scale;     /* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
+	/* product of residuals = rescale * (scale * integer dot + offset + ones_weight * ones) */
+	float scale;
 	float offset;
 	float ones_weight;
 	float radius; /* length of the query's residual */
@@ -111,7 +123,10 @@ code_clamp(double value)
 /* What rounding may take from an estimate that was compressed, of itself. */
 #define CODE_LARGE_ROUNDING 1e-6f
 
-/* The bound of an estimate, from the distance that is estimated and what is to be subtracted from that. */
+/*
+ * The bound of an estimate, from the distance that is estimated and what is to be subtracted from
+ * that.
+ */
 static inline float
 code_compressed_bound(double distance, double bound)
 {
@@ -124,8 +139,8 @@ code_compressed_bound(double distance, double bound)
 }
 
 /*
- * Where a distance is that near to the query's constant, of itself, float32 has lost what it differs by, and it is taken
- * anew.  An ordinary one is by chance, once in a thousand.
+ * Where a distance is that near to the query's constant, of itself, float32 has lost what it
+ * differs by, and it is taken anew. An ordinary one is by chance, once in a thousand.
  */
 #define CODE_DIFFERENCE_SHARE 0x1p-10
 /* What rounding takes from a difference of a sum and a constant, of the sum. */

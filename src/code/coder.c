@@ -1,7 +1,9 @@
 /*
- * coder.c: the door of this directory: sizes, trained parameters, and the choice of the family that serves a spec.
+ * coder.c: the door of this directory: sizes, trained parameters, and the choice of the family that
+ * serves a spec.
  *
- * Parameters are little-endian: a uint64 seed, then, for L2, inner product and cosine, dims floats of centroid.
+ * Parameters are little-endian: a uint64 seed, then, for L2, inner product and cosine, dims floats
+ * of centroid.
  */
 #include <math.h>
 #include <string.h>
@@ -24,10 +26,13 @@ static bool
 spec_supported(const CodeSpec *spec)
 {
 	if (code_metric_is_binary(spec->metric))
-		return spec->bits == CODE_BITS_EXACT && spec->dims >= 1 && spec->dims <= CODE_MAX_BINARY_DIMS;
-	if (code_width(spec->bits) == NULL && spec->bits != CODE_BITS_HALF && spec->bits != CODE_BITS_EXACT)
+		return spec->bits == CODE_BITS_EXACT && spec->dims >= 1 &&
+			   spec->dims <= CODE_MAX_BINARY_DIMS;
+	if (code_width(spec->bits) == NULL && spec->bits != CODE_BITS_HALF &&
+		spec->bits != CODE_BITS_EXACT)
 		return false;
-	return spec->dims >= 1 && spec->dims <= CODE_MAX_DIMS && (int) spec->metric >= CODE_L2 && spec->metric <= CODE_L1;
+	return spec->dims >= 1 && spec->dims <= CODE_MAX_DIMS && (int) spec->metric >= CODE_L2 &&
+		   spec->metric <= CODE_L1;
 }
 
 size_t
@@ -39,7 +44,8 @@ code_size(const CodeSpec *spec)
 size_t
 code_params_size(const CodeSpec *spec)
 {
-	return CODE_SEED_SIZE + (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
+	return CODE_SEED_SIZE +
+		   (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
 }
 
 static uint64_t

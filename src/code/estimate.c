@@ -1,8 +1,9 @@
 /*
  * estimate.c: distances from a prepared query to rotated codes.
  *
- * The query's residual y = P(q - c) is rounded to int8, or to a few bit planes for 1-bit codes, so that <x, y> is an
- * integer dot product.  With g, r from the code's factors the estimate of <v - c, q - c> is
+ * The query's residual y = P(q - c) is rounded to int8, or to a few bit planes for 1-bit codes, so
+ * that <x, y> is an integer dot product. With g, r from the code's factors the estimate of <v - c,
+ * q - c> is
  *
  *		p = g (scale * dot + offset + ones_weight * ones)
  *
@@ -11,17 +12,19 @@
  *		|v - q|^2 = r^2 + |y|^2 - 2 p
  *		-<v, q>	  = -<v - c, c> - <q - c, c> - |c|^2 - p
  *
- * which is one addition of the code's and one of the query's term in both cases.  A relative query leaves out |y|^2.
- * p is unbiased over rotations (theorem
- * 3.2 of "RaBitQ"); it is cut at +-r |y|, where no true product can lie beyond.
+ * which is one addition of the code's and one of the query's term in both cases. A relative query
+ * leaves out |y|^2. p is unbiased over rotations (theorem 3.2 of "RaBitQ"); it is cut at +-r |y|,
+ * where no true product can lie beyond.
  *
- * A query that is a code itself takes x2 for y and both rescales, which is unbiased as long as the two rounding errors
- * are independent; they are for all but nearly equal vectors, which the cut takes care of.  For 1 bit they are not, but
- * there the expectation is known: two Gaussians with correlation rho agree in sign with probability
- * 1/2 + asin(rho) / pi, so rho = sin(pi / 2 * <x1, x2> 4 / n).
+ * A query that is a code itself takes x2 for y and both rescales, which is unbiased as long as the
+ * two rounding errors are independent; they are for all but nearly equal vectors, which the cut
+ * takes care of. For 1 bit they are not, but there the expectation is known: two Gaussians with
+ * correlation rho agree in sign with probability 1/2 + asin(rho) / pi, so rho = sin(pi / 2 * <x1,
+ * x2> 4 / n).
  *
- * The bound is a multiple of the standard deviation of p: rounding of the code (only the part of y at a right angle to
- * v - c matters) and rounding of the query, both spread by the rotation.  Equations 14 and 16 of "RaBitQ".
+ * The bound is a multiple of the standard deviation of p: rounding of the code (only the part of y
+ * at a right angle to v - c matters) and rounding of the query, both spread by the rotation.
+ * Equations 14 and 16 of "RaBitQ".
  */
 #include <assert.h>
 #include <math.h>
@@ -48,7 +51,10 @@ rotated_query_size(const Coder *coder)
 	return coder->spec.bits == 1 ? CODE_PLANES * plane_stride(coder) : coder->padded;
 }
 
-/* How the metric makes a distance from a product of residuals, with dot = <q - c, c> and radius = |q - c|. */
+/*
+ * How the metric makes a distance from a product of residuals, with dot = <q - c, c> and radius =
+ * |q - c|.
+ */
 static void
 query_metric(CodeQuery *query, double dot, double radius)
 {
@@ -63,7 +69,8 @@ query_metric(CodeQuery *query, double dot, double radius)
 	}
 	else
 	{
-		query->add = code_clamp((coder->spec.metric == CODE_COSINE ? 1 : 0) - dot - coder->centroid_square);
+		query->add =
+			code_clamp((coder->spec.metric == CODE_COSINE ? 1 : 0) - dot - coder->centroid_square);
 		query->times = 1;
 		query->least = -FLT_MAX;
 	}
@@ -71,7 +78,8 @@ query_metric(CodeQuery *query, double dot, double radius)
 
 /* Rounds the residual to planes of unsigned numbers w: y = step (w - middle). */
 static double
-query_to_planes(const Coder *coder, CodeQuery *query, const float *x, const Residual *residual, uint8_t *u)
+query_to_planes(const Coder *coder, CodeQuery *query, const float *x, const Residual *residual,
+				uint8_t *u)
 {
 	const CodeLoops *loops = code_loops();
 	float top = (float) code_top(CODE_PLANES);
@@ -84,7 +92,8 @@ query_to_planes(const Coder *coder, CodeQuery *query, const float *x, const Resi
 	sum = loops->planes(u, query->data, plane_stride(coder), CODE_PLANES, coder->padded);
 	query->scale = code_clamp(step * residual->unit);
 	query->ones_weight = code_clamp(-grid.center * step * residual->unit);
-	query->offset = code_clamp(-0.5 * (sum - (double) grid.center * (double) coder->padded) * step * residual->unit);
+	query->offset = code_clamp(-0.5 * (sum - (double) grid.center * (double) coder->padded) * step *
+							   residual->unit);
 	return residual->square - 2.0 * step * sums.dot + (double) step * step * sums.square;
 }
 
@@ -98,7 +107,8 @@ query_to_int8(const Coder *coder, CodeQuery *query, const float *x, const Residu
 
 	sum = code_loops()->round_query(x, query->data, 1 / step, step, coder->padded, &lost);
 	query->scale = code_clamp(step * residual->unit);
-	query->offset = code_clamp(-(double) rotated_center(coder->spec.bits) * sum * step * residual->unit);
+	query->offset =
+		code_clamp(-(double) rotated_center(coder->spec.bits) * sum * step * residual->unit);
 	return lost;
 }
 
@@ -120,7 +130,9 @@ static inline float
 quarter_sine(float x)
 {
 	float s = x * x;
-	float y = x * (1.5707963f + s * (-0.64596371f + s * (0.079689679f + s * (-0.0046737656f + s * 0.00015148419f))));
+	float y =
+		x * (1.5707963f +
+			 s * (-0.64596371f + s * (0.079689679f + s * (-0.0046737656f + s * 0.00015148419f))));
 
 	y = y > 1 ? 1 : y;
 	return y < -1 ? -1 : y;
@@ -142,7 +154,10 @@ estimate_bound(const CodeQuery *query, const RotatedFactors *factors, double p)
 	double variance;
 	double bound;
 
-	/* how much of each is at a right angle to the other: 1 - cosine^2, from the low side of what the cosine may be */
+	/*
+	 * how much of each is at a right angle to the other: 1 - cosine^2, from the low side of what
+	 * the cosine may be
+	 */
 	product = product > 0 ? product : 0;
 	angle = radius > 0 && other > 0 ? product / radius / other : 0;
 	angle = angle < 1 ? 1 - angle * angle : 0;
@@ -151,18 +166,26 @@ estimate_bound(const CodeQuery *query, const RotatedFactors *factors, double p)
 	variance += (radius * radius + spread) * query->rounding * query->rounding;
 	variance += (double) query->error * query->error * (radius * radius * angle + spread);
 	bound = BOUND_DEVIATIONS * sqrt(variance);
-	/* few dimensions are not mixed that well: rounding errors stay closer to the space the vectors are in */
+	/*
+	 * few dimensions are not mixed that well: rounding errors stay closer to the space the vectors
+	 * are in
+	 */
 	if (coder->spec.dims < CODE_FEW_DIMS)
 		bound *= sqrt(CODE_FEW_DIMS / (double) coder->spec.dims);
 	if (bound > radius * other - p)
 		bound = radius * other - p;
 	bound = bound > 0 ? twice * bound : 0;
-	return bound + BOUND_ROUNDING * (fabs((double) factors->add) + fabs((double) query->add) + fabs(p));
+	return bound +
+		   BOUND_ROUNDING * (fabs((double) factors->add) + fabs((double) query->add) + fabs(p));
 }
 
-/* The estimate again in double, for vectors so large that it is compressed or that float32 overflows on the way. */
+/*
+ * The estimate again in double, for vectors so large that it is compressed or that float32
+ * overflows on the way.
+ */
 static void
-estimate_large(const CodeQuery *query, const RotatedFactors *factors, double p, float *dist, float *bound)
+estimate_large(const CodeQuery *query, const RotatedFactors *factors, double p, float *dist,
+			   float *bound)
 {
 	double limit = (double) factors->radius * query->radius;
 	double d = (double) factors->add + query->add;
@@ -172,7 +195,8 @@ estimate_large(const CodeQuery *query, const RotatedFactors *factors, double p, 
 	p = p < -limit ? -limit : p;
 	/* the squares of the longest residuals are no float32 */
 	if (query->coder->spec.metric == CODE_L2)
-		d = (double) factors->radius * factors->radius + ((double) query->radius * query->radius - query->constant);
+		d = (double) factors->radius * factors->radius +
+			((double) query->radius * query->radius - query->constant);
 	d -= query->times * p;
 	least = query->coder->spec.metric == CODE_L2 ? -query->constant : -DBL_MAX;
 	d = d > least ? d : least;
@@ -183,7 +207,8 @@ estimate_large(const CodeQuery *query, const RotatedFactors *factors, double p, 
 
 /* From the product of residuals, weight * product, to the distance and its bound. */
 static inline void
-estimate(const CodeQuery *query, const RotatedFactors *factors, float weight, float product, float *dist, float *bound)
+estimate(const CodeQuery *query, const RotatedFactors *factors, float weight, float product,
+		 float *dist, float *bound)
 {
 	float limit = factors->radius * query->radius;
 	float p = weight * product;
@@ -218,8 +243,8 @@ levels_of(const void *code)
 }
 
 /*
- * The three kinds of a batch.  Each first leaves the integer dot products in dist, all kernel calls in a row, which lets
- * the CPU overlap them, and then goes over the factors.
+ * The three kinds of a batch. Each first leaves the integer dot products in dist, all kernel calls
+ * in a row, which lets the CPU overlap them, and then goes over the factors.
  */
 
 /* 2, 4 and 8 bits. */
@@ -237,7 +262,8 @@ levels_distances(const CodeQuery *query, const void *const *codes, int n, float 
 		RotatedFactors factors = factors_of(codes[i]);
 		float product = query->scale * dist[i] + query->offset;
 
-		estimate(query, &factors, factors.rescale, product, &dist[i], bound == NULL ? NULL : &bound[i]);
+		estimate(query, &factors, factors.rescale, product, &dist[i],
+				 bound == NULL ? NULL : &bound[i]);
 	}
 }
 
@@ -250,13 +276,15 @@ planes_distances(const CodeQuery *query, const void *const *codes, int n, float 
 	int i;
 
 	for (i = 0; i < n; i++)
-		dist[i] = (float) distance->dot_planes(levels_of(codes[i]), query->data, stride, CODE_PLANES, padded);
+		dist[i] = (float) distance->dot_planes(levels_of(codes[i]), query->data, stride,
+											   CODE_PLANES, padded);
 	for (i = 0; i < n; i++)
 	{
 		RotatedFactors factors = factors_of(codes[i]);
 		float product = query->scale * dist[i] + query->offset + query->ones_weight * factors.error;
 
-		estimate(query, &factors, factors.rescale, product, &dist[i], bound == NULL ? NULL : &bound[i]);
+		estimate(query, &factors, factors.rescale, product, &dist[i],
+				 bound == NULL ? NULL : &bound[i]);
 	}
 }
 
@@ -272,9 +300,11 @@ signs_distances(const CodeQuery *query, const void *const *codes, int n, float *
 	for (i = 0; i < n; i++)
 	{
 		RotatedFactors factors = factors_of(codes[i]);
-		float sine = quarter_sine(query->scale * dist[i] + query->offset + query->ones_weight * factors.error);
+		float sine = quarter_sine(query->scale * dist[i] + query->offset +
+								  query->ones_weight * factors.error);
 
-		estimate(query, &factors, factors.radius, query->radius * sine, &dist[i], bound == NULL ? NULL : &bound[i]);
+		estimate(query, &factors, factors.radius, query->radius * sine, &dist[i],
+				 bound == NULL ? NULL : &bound[i]);
 	}
 }
 
@@ -326,7 +356,8 @@ rotated_query(const Coder *coder, CodeQuery *query, const float *vector, void *s
 		lost = query_to_planes(coder, query, x, &residual, u);
 	else
 		lost = query_to_int8(coder, query, x, &residual);
-	query->rounding = code_clamp(sqrt((lost > 0 ? lost : 0) / (double) coder->padded) * residual.unit);
+	query->rounding =
+		code_clamp(sqrt((lost > 0 ? lost : 0) / (double) coder->padded) * residual.unit);
 }
 
 double
@@ -365,7 +396,10 @@ rotated_query_code(const Coder *coder, CodeQuery *query, const void *code, void 
 	query->scale = bits == 8 ? factors.rescale : 0.5f * factors.rescale;
 	if (bits == 4)
 	{
-		/* most codes are met in this form, by neighbour selection: it has a kernel that takes both as they are */
+		/*
+		 * most codes are met in this form, by neighbour selection: it has a kernel that takes both
+		 * as they are
+		 */
 		memcpy(query->data, levels, n / 2);
 		query->dot = dot_packed_codes;
 		memset(scratch, 1, n);

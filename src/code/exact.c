@@ -1,18 +1,20 @@
 /*
- * exact.c: codes that are the vector itself: as float32, or as halves with a power of two for each vector.
+ * exact.c: codes that are the vector itself: as float32, or as halves with a power of two for each
+ * vector.
  *
  *	offset	size			field
  *	0		4				half: scale, a power of two; an element is scale * half
- *	0 or 4	4				cosine: 1 / length of the vector; 0 where float32 estimates would not be good
+ *	0 or 4	4				cosine: 1 / length of the vector; 0 where float32 estimates would not be
+ *							good
  *	...		dims * 4 or 2	floats or halves; padded to a multiple of 4
  *
- * The power of two brings the greatest value of a vector to between 2^14 and 2^15, so that halves neither overflow nor,
- * within 2^28 of the greatest value, lose digits to being subnormal: each element is within 2^-11 of itself.  What is
- * the vector of a halfvec is kept as it is.
+ * The power of two brings the greatest value of a vector to between 2^14 and 2^15, so that halves
+ * neither overflow nor, within 2^28 of the greatest value, lose digits to being subnormal: each
+ * element is within 2^-11 of itself. What is the vector of a halfvec is kept as it is.
  *
- * code_measure() calls the functions of the operators.  Estimates are by the kernels alone, which for the cosine take the
- * product and both lengths as they were when the vectors were seen first.  So walks are fast, and rows come in the order
- * of the operator.
+ * code_measure() calls the functions of the operators. Estimates are by the kernels alone, which
+ * for the cosine take the product and both lengths as they were when the vectors were seen first.
+ * So walks are fast, and rows come in the order of the operator.
  */
 #include <math.h>
 #include <string.h>
@@ -27,12 +29,16 @@
 #define HALF_EXPONENT 14
 /* From here on a float32 rounds to no half. */
 #define HALF_OVERFLOW 65520.0f
-/* Lengths beyond these are not used in float32: neither products of vectors nor of their inverses leave its range. */
+/*
+ * Lengths beyond these are not used in float32: neither products of vectors nor of their inverses
+ * leave its range.
+ */
 #define SHORTEST 0x1p-40
 #define LONGEST 0x1p40
 /*
- * What rounding takes from the estimate of a cosine: as two float32 sums of n terms may differ, and some steps more.
- * Sums of a thousand terms differ by a twentieth of that as a rule, by a fifth at most.
+ * What rounding takes from the estimate of a cosine: as two float32 sums of n terms may differ, and
+ * some steps more. Sums of a thousand terms differ by a twentieth of that as a rule, by a fifth at
+ * most.
  */
 #define COSINE_ROUNDING(n) ((float) (0x1p-24 * (8 + sqrt((double) (n)))))
 
@@ -40,7 +46,8 @@
 static inline size_t
 copy_head(const CodeSpec *spec)
 {
-	return (spec->bits == CODE_BITS_HALF ? sizeof(float) : 0) + (spec->metric == CODE_COSINE ? sizeof(float) : 0);
+	return (spec->bits == CODE_BITS_HALF ? sizeof(float) : 0) +
+		   (spec->metric == CODE_COSINE ? sizeof(float) : 0);
 }
 
 static size_t
@@ -168,7 +175,8 @@ copy_measure(const CodeQuery *query, const void *code)
 	size_t dims = (size_t) spec->dims;
 	Copy copy = copy_of(spec, code);
 	Elements q = elements_floats(query->data);
-	Elements v = spec->bits == CODE_BITS_EXACT ? elements_floats(copy.x) : elements_scaled(copy.x, copy.scale);
+	Elements v = spec->bits == CODE_BITS_EXACT ? elements_floats(copy.x)
+											   : elements_scaled(copy.x, copy.scale);
 
 	switch (spec->metric)
 	{
@@ -193,7 +201,10 @@ copy_estimate(const CodeQuery *query, const void *code)
 	return code_compressed(isnan(measured) ? 1 : measured);
 }
 
-/* What a distance is less than the query's constant, in double, which keeps what is small beside a large element. */
+/*
+ * What a distance is less than the query's constant, in double, which keeps what is small beside a
+ * large element.
+ */
 static double
 copy_difference(const CodeQuery *query, const void *code)
 {
@@ -213,8 +224,9 @@ copy_difference(const CodeQuery *query, const void *code)
 		else
 			distance->f32_from_half(v, (const half *) copy.x + done, copy.scale, count);
 		for (size_t i = 0; i < count; i++)
-			sum += spec->metric == CODE_L1 ? code_l1_difference(v[i], q[done + i])
-										   : (double) v[i] * ((double) v[i] - 2 * (double) q[done + i]);
+			sum += spec->metric == CODE_L1
+					   ? code_l1_difference(v[i], q[done + i])
+					   : (double) v[i] * ((double) v[i] - 2 * (double) q[done + i]);
 	}
 	return sum;
 }
@@ -224,7 +236,8 @@ static inline float
 copy_product(const CodeQuery *query, const void *code, float inverse, float sum)
 {
 	if (query->coder->spec.metric == CODE_COSINE)
-		return inverse * query->inverse == 0 ? copy_estimate(query, code) : 1 - sum * inverse * query->inverse;
+		return inverse * query->inverse == 0 ? copy_estimate(query, code)
+											 : 1 - sum * inverse * query->inverse;
 	return fabsf(sum) < CODE_LARGE ? -sum : copy_estimate(query, code);
 }
 
@@ -249,8 +262,8 @@ copy_finish(const CodeQuery *query, const void *code, float inverse, float sum)
 }
 
 /*
- * What code_measure() may be less than an estimate, by rounding and by what vanished in float32 (see operator.h).  It
- * follows from the estimate alone.
+ * What code_measure() may be less than an estimate, by rounding and by what vanished in float32
+ * (see operator.h). It follows from the estimate alone.
  */
 static float
 copy_rounding(const CodeQuery *query, float estimate)
@@ -274,7 +287,9 @@ exact_distances(const CodeQuery *query, const void *const *codes, int n, float *
 	size_t dims = (size_t) spec->dims;
 	float (*kernel)(const float *a, const float *b, size_t n);
 
-	kernel = spec->metric == CODE_L2 ? distance->l2_f32 : spec->metric == CODE_L1 ? distance->l1_f32 : distance->ip_f32;
+	kernel = spec->metric == CODE_L2   ? distance->l2_f32
+			 : spec->metric == CODE_L1 ? distance->l1_f32
+									   : distance->ip_f32;
 	for (int i = 0; i < n; i++)
 	{
 		Copy copy = copy_of(spec, codes[i]);
@@ -292,7 +307,9 @@ half_distances(const CodeQuery *query, const void *const *codes, int n, float *d
 	size_t dims = (size_t) spec->dims;
 	float (*kernel)(const float *a, const half *h, float scale, size_t n);
 
-	kernel = spec->metric == CODE_L2 ? distance->l2_f16 : spec->metric == CODE_L1 ? distance->l1_f16 : distance->ip_f16;
+	kernel = spec->metric == CODE_L2   ? distance->l2_f16
+			 : spec->metric == CODE_L1 ? distance->l1_f16
+									   : distance->ip_f16;
 	for (int i = 0; i < n; i++)
 	{
 		Copy copy = copy_of(spec, codes[i]);

@@ -1,13 +1,15 @@
 /*
  * loops.c: the loops of loops_body.h compiled for each instruction set, and the choice among them.
  *
- * Sums may be reordered here (associative-math), which the loops need to be vectorised and nothing in them minds: all
- * values are finite, and the same input gives the same output on one instruction set.
+ * Sums may be reordered here (associative-math), which the loops need to be vectorised and nothing
+ * in them minds: all values are finite, and the same input gives the same output on one instruction
+ * set.
  */
 #if defined(__clang__)
 #pragma clang fp reassociate(on)
 #elif defined(__GNUC__)
-#pragma GCC optimize("O3", "associative-math", "no-signed-zeros", "no-trapping-math", "no-math-errno")
+#pragma GCC optimize("O3", "associative-math", "no-signed-zeros", "no-trapping-math", \
+					 "no-math-errno")
 #endif
 
 #include <float.h>
@@ -30,7 +32,10 @@ code_load_le64(const uint8_t *bytes)
 	return value;
 }
 
-/* Integers that order as floats do, and back: the least and the greatest of integers are vectorised. */
+/*
+ * Integers that order as floats do, and back: the least and the greatest of integers are
+ * vectorised.
+ */
 static inline int32_t
 float_order(float value)
 {
@@ -76,7 +81,8 @@ float_magnitude(float value)
 #if defined(__clang__)
 #define LOOP_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #else
-#define LOOP_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
+#define LOOP_TARGET \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
 #endif
 #define LOOP(name) name##_avx512
 #include "code/loops_body.h"

@@ -1,12 +1,14 @@
 /*
  * loops_body.h: the loops of loops.h, included by loops.c once per instruction set.
  *
- * LOOP(name) gives a function its name in this set, LOOP_TARGET the set's attribute.  The loops are written so that
- * the compiler vectorises them: no calls, no branches, comparisons that become minimum and maximum.
+ * LOOP(name) gives a function its name in this set, LOOP_TARGET the set's attribute. The loops are
+ * written so that the compiler vectorises them: no calls, no branches, comparisons that become
+ * minimum and maximum.
  */
 
 LOOP_TARGET static void
-LOOP(residual)(float *dst, const float *v, float times, const float *restrict c, float scale, size_t n, LoopSums *sums)
+LOOP(residual)(float *dst, const float *v, float times, const float *restrict c, float scale,
+			   size_t n, LoopSums *sums)
 {
 	uint32_t max = 0;
 	float square = 0;
@@ -143,7 +145,8 @@ LOOP(grid_try)(const float *x, const LoopGrid *grid, size_t n, LoopSums *sums)
 }
 
 LOOP_TARGET static void
-LOOP(grid_write)(const float *restrict x, const LoopGrid *grid, size_t n, uint8_t *restrict u, LoopSums *sums)
+LOOP(grid_write)(const float *restrict x, const LoopGrid *grid, size_t n, uint8_t *restrict u,
+				 LoopSums *sums)
 {
 	const LoopGrid g = *grid;
 	float square = 0;
@@ -168,7 +171,8 @@ LOOP(grid_write)(const float *restrict x, const LoopGrid *grid, size_t n, uint8_
 }
 
 LOOP_TARGET static float
-LOOP(grid_rest)(const float *restrict x, const uint8_t *restrict u, float center, float step, size_t n)
+LOOP(grid_rest)(const float *restrict x, const uint8_t *restrict u, float center, float step,
+				size_t n)
 {
 	float square = 0;
 	size_t i;
@@ -183,7 +187,8 @@ LOOP(grid_rest)(const float *restrict x, const uint8_t *restrict u, float center
 }
 
 LOOP_TARGET static int32_t
-LOOP(round_query)(const float *restrict x, int8_t *restrict q, float inverse, float step, size_t n, float *lost)
+LOOP(round_query)(const float *restrict x, int8_t *restrict q, float inverse, float step, size_t n,
+				  float *lost)
 {
 	int32_t sum = 0;
 	float square = 0;
@@ -204,7 +209,8 @@ LOOP(round_query)(const float *restrict x, int8_t *restrict q, float inverse, fl
 }
 
 LOOP_TARGET static int32_t
-LOOP(planes)(const uint8_t *restrict u, uint8_t *restrict planes, size_t stride, int nplanes, size_t n)
+LOOP(planes)(const uint8_t *restrict u, uint8_t *restrict planes, size_t stride, int nplanes,
+			 size_t n)
 {
 	int32_t sum = 0;
 	size_t i;
@@ -219,7 +225,9 @@ LOOP(planes)(const uint8_t *restrict u, uint8_t *restrict planes, size_t stride,
 		/* the product moves the low bit of byte k to bit 56 + k */
 		for (p = 0; p < nplanes; p++)
 			planes[(size_t) p * stride + i] =
-				(uint8_t) ((((eight >> p) & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080)) >> 56);
+				(uint8_t) ((((eight >> p) & UINT64_C(0x0101010101010101)) *
+							UINT64_C(0x0102040810204080)) >>
+						   56);
 	}
 	return sum;
 }
@@ -279,7 +287,8 @@ LOOP(center_levels)(const uint8_t *restrict u, int8_t *restrict q, int bits, siz
 }
 
 LOOP_TARGET static void
-LOOP(fit)(const float *restrict v, float lo, float step, float top, size_t n, uint8_t *restrict u, double sums[6])
+LOOP(fit)(const float *restrict v, float lo, float step, float top, size_t n, uint8_t *restrict u,
+		  double sums[6])
 {
 	float inverse = step > 0 ? 1.0f / step : 0.0f;
 	float s[6] = {0, 0, 0, 0, 0, 0};

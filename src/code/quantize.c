@@ -1,10 +1,11 @@
 /*
  * quantize.c: rotated codes of 1, 2, 4 and 8 bits a dimension: RaBitQ and its extended form.
  *
- * The residual v - c is rotated and rounded to the point x of a uniform grid that makes the smallest angle with it;
- * what that costs in length goes into the factors.  The extended paper finds the best scale of the grid by visiting
- * every scale at which a level changes.  After the rotation the coordinates are close to Gaussian, so the best scale is
- * close to the best for a Gaussian, and a handful of trials around that comes within a fraction of a per cent of it.
+ * The residual v - c is rotated and rounded to the point x of a uniform grid that makes the
+ * smallest angle with it; what that costs in length goes into the factors. The extended paper finds
+ * the best scale of the grid by visiting every scale at which a level changes. After the rotation
+ * the coordinates are close to Gaussian, so the best scale is close to the best for a Gaussian, and
+ * a handful of trials around that comes within a fraction of a per cent of it.
  *
  * Callers may rely on: finite factors for any finite vector; a zero residual gives zero factors.
  *
@@ -18,7 +19,10 @@
 #include "code/width.h"
 #include "code/rotation.h"
 
-/* Residuals with their greatest value within these need no scaling: squares neither overflow nor vanish. */
+/*
+ * Residuals with their greatest value within these need no scaling: squares neither overflow nor
+ * vanish.
+ */
 #define RESIDUAL_SMALL 1e-12f
 #define RESIDUAL_LARGE 1e12f
 
@@ -43,8 +47,9 @@ rotated_scratch_size(const Coder *coder)
 }
 
 /*
- * What a vector is multiplied by before the centroid is taken off: 1, or for the cosine the inverse of its length.  A
- * vector whose length or inverse is no normal float32 is brought into range first, in x, and *vector is that then.
+ * What a vector is multiplied by before the centroid is taken off: 1, or for the cosine the inverse
+ * of its length. A vector whose length or inverse is no normal float32 is brought into range first,
+ * in x, and *vector is that then.
  */
 static float
 residual_times(const Coder *coder, const float **vector, float *x)
@@ -91,7 +96,10 @@ residual_rotated(const Coder *coder, const float *vector, float *x, Residual *re
 	memset(x + dims, 0, (coder->padded - dims) * sizeof(float));
 
 	residual->unit = ldexp(1.0, exponent);
-	/* brings it nearer to everything, in its direction, and leaves float32 room for all that estimates add */
+	/*
+	 * brings it nearer to everything, in its direction, and leaves float32 room for all that
+	 * estimates add
+	 */
 	if (sqrt((double) sums.square) * residual->unit > RESIDUAL_LONGEST)
 		residual->unit = RESIDUAL_LONGEST / sqrt((double) sums.square);
 	residual->square = sums.square;
@@ -106,9 +114,10 @@ residual_rotated(const Coder *coder, const float *vector, float *x, Residual *re
 }
 
 /*
- * The grid that brings x closest to its image in angle.  Trials are relative to the scale at which the grid ends `clip`
- * standard deviations out, that of the best uniform quantizer of a Gaussian, or at the greatest value if that is
- * nearer.  With 8 bits a single value cut off costs more than finer steps gain, so there the greatest value rules.
+ * The grid that brings x closest to its image in angle. Trials are relative to the scale at which
+ * the grid ends `clip` standard deviations out, that of the best uniform quantizer of a Gaussian,
+ * or at the greatest value if that is nearer. With 8 bits a single value cut off costs more than
+ * finer steps gain, so there the greatest value rules.
  */
 static LoopGrid
 grid_choose(const float *x, const Residual *residual, int bits, size_t n)
@@ -184,8 +193,9 @@ rotated_encode(const Coder *coder, const float *vector, void *code, void *scratc
 			factors.error = code_clamp(sqrt(rest / (double) (n - 1)) / cosine * residual.unit);
 		}
 	}
-	factors.add = coder->spec.metric == CODE_L2 ? code_clamp((double) factors.radius * factors.radius)
-												: code_clamp(-residual.dot);
+	factors.add = coder->spec.metric == CODE_L2
+					  ? code_clamp((double) factors.radius * factors.radius)
+					  : code_clamp(-residual.dot);
 	if (bits == 8)
 		memcpy(packed, u, n);
 	else if (bits > 1)
@@ -228,7 +238,9 @@ rotated_decode(const Coder *coder, const void *code, float *vector, void *scratc
 	rotation_undo(coder->signs, x, n);
 
 	/* the projection of o on the line of x: <x, o> / |x|^2 */
-	scale = factors.rescale > 0 ? (double) factors.radius / factors.rescale * factors.radius / square : 0;
+	scale = factors.rescale > 0
+				? (double) factors.radius / factors.rescale * factors.radius / square
+				: 0;
 	for (i = 0; i < (size_t) coder->spec.dims; i++)
 		vector[i] = code_clamp(coder->centroid[i] + scale * x[i]);
 }

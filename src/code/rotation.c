@@ -1,18 +1,20 @@
 /*
  * rotation.c: the random rotation in front of the quantizer.
  *
- * A round turns random signs and applies a Hadamard transform; a few rounds come close enough to a random rotation.
- * The transform needs a power of two.  For other lengths it is applied to the longest head that is one, in the next
- * round to the tail of the same length, and after every tail the two halves of the vector are mixed by a butterfly: the
- * overlap of head and tail alone would carry energy across slowly when it is short.  (A butterfly after a head would
- * copy what lies behind the head, not yet spread, to where the tail does not reach: a single large value then survives
- * all rounds.)
+ * A round turns random signs and applies a Hadamard transform; a few rounds come close enough to a
+ * random rotation. The transform needs a power of two. For other lengths it is applied to the
+ * longest head that is one, in the next round to the tail of the same length, and after every tail
+ * the two halves of the vector are mixed by a butterfly: the overlap of head and tail alone would
+ * carry energy across slowly when it is short. (A butterfly after a head would copy what lies
+ * behind the head, not yet spread, to where the tail does not reach: a single large value then
+ * survives all rounds.)
  *
- * Each factor (signs, scaled transform, butterfly) is its own transpose, so the inverse is the same steps backwards.
- * Scaling is done where it costs nothing: in the signs' pass, or, when all is transformed, in one pass at the end.
+ * Each factor (signs, scaled transform, butterfly) is its own transpose, so the inverse is the same
+ * steps backwards. Scaling is done where it costs nothing: in the signs' pass, or, when all is
+ * transformed, in one pass at the end.
  *
- * Section 3.2 of "RaBitQ" wants a random orthogonal matrix; that a Hadamard construction serves is the authors' own
- * practice as well.
+ * Section 3.2 of "RaBitQ" wants a random orthogonal matrix; that a Hadamard construction serves is
+ * the authors' own practice as well.
  */
 #include <math.h>
 

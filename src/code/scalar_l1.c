@@ -1,17 +1,19 @@
 /*
  * scalar_l1.c: codes of 1, 2, 4 and 8 bits a dimension for the L1 distance.
  *
- * L1 does not survive a rotation, so each vector gets a line lo + step * u of its own for its dimensions as they are.
- * Fewer bits should not waste levels on outliers: from a Gaussian's best line a few rounds of "nearest level, then least
- * squares" follow (Lloyd's iteration on a line).  When many dimensions are exactly zero, as in histograms and sparse
- * data, zero is made a level: two vectors then agree exactly where both are zero, which most of the sum consists of.
+ * L1 does not survive a rotation, so each vector gets a line lo + step * u of its own for its
+ * dimensions as they are. Fewer bits should not waste levels on outliers: from a Gaussian's best
+ * line a few rounds of "nearest level, then least squares" follow (Lloyd's iteration on a line).
+ * When many dimensions are exactly zero, as in histograms and sparse data, zero is made a level:
+ * two vectors then agree exactly where both are zero, which most of the sum consists of.
  *
  *	offset	size		field
  *	0		4			lo
  *	4		4			step
  *	8		4			absolute: sum of |error| over the dimensions
  *	12		4			norm: root of the sum of error^2
- *	16		dims*bits/8	levels: a byte each for 8 bits, else packed as distance.h describes for dims rounded up to 16
+ *	16		dims*bits/8	levels: a byte each for 8 bits, else packed as distance.h describes for dims
+ *						rounded up to 16
  */
 #include <math.h>
 #include <string.h>
@@ -43,7 +45,8 @@ _Static_assert(sizeof(ScalarFactors) == 16, "factors are 16 bytes on disk");
 static size_t
 scalar_code_size(const CodeSpec *spec)
 {
-	size_t levels = spec->bits == 8 ? (size_t) spec->dims : spec_padded(spec) * (size_t) spec->bits / 8;
+	size_t levels =
+		spec->bits == 8 ? (size_t) spec->dims : spec_padded(spec) * (size_t) spec->bits / 8;
 
 	return sizeof(ScalarFactors) + CODE_ROUND_UP(levels, 4);
 }
@@ -177,10 +180,10 @@ scalar_decode(const Coder *coder, const void *code, float *vector, void *scratch
 }
 
 /*
- * What to subtract from an estimate.  The errors' absolute sum is certain, and needed when the vectors are nearly equal,
- * for then every error counts as distance.  Otherwise an error adds to its dimension's distance or takes from it, as
- * chance has it, and only the dimensions closer than their errors add for certain: about absolute / estimate of them,
- * twice that where values crowd.
+ * What to subtract from an estimate. The errors' absolute sum is certain, and needed when the
+ * vectors are nearly equal, for then every error counts as distance. Otherwise an error adds to its
+ * dimension's distance or takes from it, as chance has it, and only the dimensions closer than
+ * their errors add for certain: about absolute / estimate of them, twice that where values crowd.
  */
 static double
 scalar_bound(const CodeQuery *query, const ScalarFactors *line, double estimate)
@@ -199,8 +202,9 @@ scalar_bound(const CodeQuery *query, const ScalarFactors *line, double estimate)
 }
 
 /*
- * The distance again in double, less the query's constant, which is 0 or its distance from zero: for vectors so large that
- * it is compressed, that float32 overflows on the way, or that float32 loses what it differs by from the constant.
+ * The distance again in double, less the query's constant, which is 0 or its distance from zero:
+ * for vectors so large that it is compressed, that float32 overflows on the way, or that float32
+ * loses what it differs by from the constant.
  */
 static double
 scalar_large(const CodeQuery *query, const ScalarFactors *line, const uint8_t *u)

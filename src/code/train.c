@@ -1,11 +1,12 @@
 /*
  * train.c: what codes learn from a sample: a centroid.
  *
- * A code is taken from the difference to the centroid, so the centroid has to be among the vectors.  One vector at 10^7
- * would draw a mean away from a thousand others; the differences of these would then be all alike, and nothing would be
- * left of them in a code.  So vectors that are far from nearly all others are left out of the sample first.  Far is
- * measured from the median of every dimension, which a minority cannot move, in units of the distance within which four
- * fifths of the sample are.
+ * A code is taken from the difference to the centroid, so the centroid has to be among the vectors.
+ * One vector at 10^7 would draw a mean away from a thousand others; the differences of these would
+ * then be all alike, and nothing would be left of them in a code. So vectors that are far from
+ * nearly all others are left out of the sample first. Far is measured from the median of every
+ * dimension, which a minority cannot move, in units of the distance within which four fifths of the
+ * sample are.
  *
  * Sums are in double: no square of a float32 leaves its range.
  */
@@ -15,15 +16,19 @@
 #include "code/code_internal.h"
 #include "code/loops.h"
 
-/* Vectors that the medians are taken from, at most: off by an eighth of a deviation they serve as well. */
+/*
+ * Vectors that the medians are taken from, at most: off by an eighth of a deviation they serve as
+ * well.
+ */
 #define MEDIAN_VECTORS 255
 /* Vectors that the unit of distance is taken from, at most. */
 #define RADIUS_VECTORS 1023
 /* The part of them that is within that distance, of those at any distance at all. */
 #define RADIUS_SHARE 0.8
 /*
- * A vector is ordinary up to so many times that distance.  Less would leave out of long-tailed data what belongs to
- * them.  Of what is nearer a hundredth moves the centroid by a twenty-fifth of the distance, which does no harm.
+ * A vector is ordinary up to so many times that distance. Less would leave out of long-tailed data
+ * what belongs to them. Of what is nearer a hundredth moves the centroid by a twenty-fifth of the
+ * distance, which does no harm.
  */
 #define ORDINARY_RADII 4
 /* Dimensions summed at a time. */
@@ -50,7 +55,9 @@ swap_doubles(double *x, size_t i, size_t j)
 	x[j] = keep;
 }
 
-/* The k-th smallest of n numbers, k from 0, which are put into another order (Hoare's selection). */
+/*
+ * The k-th smallest of n numbers, k from 0, which are put into another order (Hoare's selection).
+ */
 static double
 select_nth(double *x, size_t n, size_t k)
 {
@@ -114,7 +121,10 @@ find_medians(const float *sample, size_t n, size_t dims, float *center)
 	}
 }
 
-/* The squared distance from the center within which most of the sample are; 0 if all are at the center. */
+/*
+ * The squared distance from the center within which most of the sample are; 0 if all are at the
+ * center.
+ */
 static double
 find_radius(const float *sample, size_t n, size_t dims, const float *center)
 {
@@ -127,7 +137,9 @@ find_radius(const float *sample, size_t n, size_t dims, const float *center)
 		squares[nsquares] = distance_square(sample + k * dims, center, dims);
 		nsquares += squares[nsquares] > 0;
 	}
-	return nsquares > 0 ? select_nth(squares, nsquares, (size_t) ((double) (nsquares - 1) * RADIUS_SHARE)) : 0;
+	return nsquares > 0
+			   ? select_nth(squares, nsquares, (size_t) ((double) (nsquares - 1) * RADIUS_SHARE))
+			   : 0;
 }
 
 static void

@@ -122,7 +122,8 @@ typedef struct Tolerance
 
 /* Do the factors that decoding does not use agree? */
 static bool
-factors_agree(const Coder *coder, const void *code, const void *expected, const Tolerance *tolerance)
+factors_agree(const Coder *coder, const void *code, const void *expected,
+			  const Tolerance *tolerance)
 {
 	double rounding = tolerance->rounding;
 	double step = tolerance->step;
@@ -135,8 +136,10 @@ factors_agree(const Coder *coder, const void *code, const void *expected, const 
 		return near(a[SCALAR_LO], b[SCALAR_LO], 2 * step + rounding) &&
 			   near(a[SCALAR_STEP], b[SCALAR_STEP], tolerance->estimate * step + rounding) &&
 			   near(a[SCALAR_ABSOLUTE], b[SCALAR_ABSOLUTE],
-					tolerance->estimate * b[SCALAR_ABSOLUTE] + step + (double) coder->spec.dims * rounding) &&
-			   near(a[SCALAR_NORM], b[SCALAR_NORM], tolerance->estimate * b[SCALAR_NORM] + step + rounding);
+					tolerance->estimate * b[SCALAR_ABSOLUTE] + step +
+						(double) coder->spec.dims * rounding) &&
+			   near(a[SCALAR_NORM], b[SCALAR_NORM],
+					tolerance->estimate * b[SCALAR_NORM] + step + rounding);
 	if (!near(a[ROTATED_RADIUS], b[ROTATED_RADIUS], rounding) ||
 		!near(a[ROTATED_ADD], b[ROTATED_ADD],
 			  rounding * (2 * b[ROTATED_RADIUS] + 2 * sqrt(coder->centroid_square) + rounding)))
@@ -145,12 +148,16 @@ factors_agree(const Coder *coder, const void *code, const void *expected, const 
 		  b[ROTATED_RESCALE] <= GRID_SCALE * a[ROTATED_RESCALE]))
 		return false;
 	if (coder->spec.bits == 1)
-		return a[ROTATED_ERROR] == (float) ones_of((const uint8_t *) code + FACTORS * sizeof(float), coder->padded / 8);
+		return a[ROTATED_ERROR] ==
+			   (float) ones_of((const uint8_t *) code + FACTORS * sizeof(float), coder->padded / 8);
 	return near(a[ROTATED_ERROR], b[ROTATED_ERROR],
-				tolerance->estimate * b[ROTATED_ERROR] + (step + rounding) / sqrt((double) coder->padded));
+				tolerance->estimate * b[ROTATED_ERROR] +
+					(step + rounding) / sqrt((double) coder->padded));
 }
 
-/* Does a copy for the cosine have the inverse length that it should?  Decoding does not use that. */
+/*
+ * Does a copy for the cosine have the inverse length that it should? Decoding does not use that.
+ */
 static bool
 inverse_agrees(const Coder *coder, const void *code, const void *expected)
 {
@@ -204,5 +211,6 @@ code_is_of(const Coder *coder, const CodeComparison *comparison, const void *cod
 	coder_decode(coder, code, comparison->decoded, scratch);
 	/* squares, since that is how a step in one dimension adds to the error */
 	return distance_of(vector, times, comparison->decoded, dims) <=
-		   sqrt(error * error * (1 + tolerance.error) + tolerance.step * tolerance.step) + tolerance.rounding;
+		   sqrt(error * error * (1 + tolerance.error) + tolerance.step * tolerance.step) +
+			   tolerance.rounding;
 }

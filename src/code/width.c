@@ -1,8 +1,8 @@
 /*
  * width.c: the table of widths.
  *
- * Ends of grids and lines are those of the best uniform quantizers of a Gaussian (Max, "Quantizing for minimum
- * distortion", 1960); trials and rounds are measured.
+ * Ends of grids and lines are those of the best uniform quantizers of a Gaussian (Max, "Quantizing
+ * for minimum distortion", 1960); trials and rounds are measured.
  */
 #include <stddef.h>
 

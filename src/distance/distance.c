@@ -23,16 +23,17 @@ cpu_has_f16c(void)
 static bool
 cpu_has_avx2(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt") &&
-		   cpu_has_f16c();
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+		   __builtin_cpu_supports("popcnt") && cpu_has_f16c();
 }
 
 static bool
 cpu_has_avx512(void)
 {
-	return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-		   __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq");
+	return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
+		   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+		   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") &&
+		   __builtin_cpu_supports("avx512vpopcntdq");
 }
 #endif
 
@@ -63,7 +64,8 @@ distance_kernels(DistanceLevel level)
 DistanceLevel
 distance_init(DistanceLevel level)
 {
-	static const DistanceLevel from_best[] = {DISTANCE_AVX512, DISTANCE_AVX2, DISTANCE_NEON, DISTANCE_PORTABLE};
+	static const DistanceLevel from_best[] = {DISTANCE_AVX512, DISTANCE_AVX2, DISTANCE_NEON,
+											  DISTANCE_PORTABLE};
 
 	for (size_t i = 0; i < sizeof(from_best) / sizeof(from_best[0]); i++)
 	{

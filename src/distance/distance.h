@@ -1,14 +1,15 @@
 /*
  * distance.h: the SIMD kernels and the one place that chooses among them.
  *
- * Every operation exists as portable C and once per instruction set, all behind one table of function pointers.  The
- * table is filled by distance_init() from what the CPU has, at load time and never at compile time, so one binary runs
- * at full speed on new CPUs and still runs on the oldest.
+ * Every operation exists as portable C and once per instruction set, all behind one table of
+ * function pointers. The table is filled by distance_init() from what the CPU has, at load time and
+ * never at compile time, so one binary runs at full speed on new CPUs and still runs on the oldest.
  *
- * Callers may rely on: any n from 0 up, any alignment, no read outside [a, a + n), results of different instruction
- * sets equal up to the rounding of float32 addition in another order (integer kernels: exactly equal).  Within one
- * instruction set a sum over floats, over floats and scaled halves, and over halves is the same, bit for bit, where these
- * stand for the same numbers; so is a sum with a and b exchanged.
+ * Callers may rely on: any n from 0 up, any alignment, no read outside [a, a + n), results of
+ * different instruction sets equal up to the rounding of float32 addition in another order (integer
+ * kernels: exactly equal). Within one instruction set a sum over floats, over floats and scaled
+ * halves, and over halves is the same, bit for bit, where these stand for the same numbers; so is a
+ * sum with a and b exchanged.
  *
  * Plain C: nothing here knows PostgreSQL.
  */
@@ -62,10 +63,11 @@ typedef struct DistanceKernels
 	void (*f32_from_half)(float *dst, const half *src, float scale, size_t n);
 
 	/*
-	 * Codes against a quantized query: sum code[i] * q[i], exact in 32 bits for n up to 65,536.  n counts dimensions.
-	 * Packing, with b bits a dimension and w = n * b / 8 bytes (n a multiple of 16): byte j holds dimension k * w + j
-	 * in its bits [k * b, (k + 1) * b), k from 0 to 8/b - 1.  So bytes of a code meet runs of the query in its natural
-	 * order, whatever the width of the registers.
+	 * Codes against a quantized query: sum code[i] * q[i], exact in 32 bits for n up to 65,536. n
+	 * counts dimensions. Packing, with b bits a dimension and w = n * b / 8 bytes (n a multiple of
+	 * 16): byte j holds dimension k * w + j in its bits [k * b, (k + 1) * b), k from 0 to 8/b - 1.
+	 * So bytes of a code meet runs of the query in its natural order, whatever the width of the
+	 * registers.
 	 */
 	int32_t (*dot_u8)(const uint8_t *code, const int8_t *q, size_t n);
 	int32_t (*dot_u4)(const uint8_t *code, const int8_t *q, size_t n);
@@ -74,11 +76,12 @@ typedef struct DistanceKernels
 	int32_t (*dot_u4_u4)(const uint8_t *code, const uint8_t *other, size_t n);
 
 	/*
-	 * One bit a dimension against bit planes of an unsigned query: sum over p < nplanes of
-	 * 2^p * popcount(code AND plane p).  Bit i of a code or plane is bit i % 8 of byte i / 8 (n a multiple of 16); planes
-	 * are `stride` bytes apart.
+	 * One bit a dimension against bit planes of an unsigned query: sum over p < nplanes of 2^p *
+	 * popcount(code AND plane p). Bit i of a code or plane is bit i % 8 of byte i / 8 (n a multiple
+	 * of 16); planes are `stride` bytes apart.
 	 */
-	int32_t (*dot_planes)(const uint8_t *code, const uint8_t *planes, size_t stride, int nplanes, size_t n);
+	int32_t (*dot_planes)(const uint8_t *code, const uint8_t *planes, size_t stride, int nplanes,
+						  size_t n);
 
 	/* sum |lo + step * code[i] - q[i]|, a byte a dimension */
 	float (*l1_u8)(const uint8_t *code, const float *q, float lo, float step, size_t n);
@@ -94,12 +97,15 @@ typedef struct DistanceKernels
 extern const DistanceKernels *distance;
 
 /*
- * Chooses the kernels: the best level that the CPU has and that is not above `level`.  Returns the level taken.  May be
- * called again at any time.
+ * Chooses the kernels: the best level that the CPU has and that is not above `level`. Returns the
+ * level taken. May be called again at any time.
  */
 extern DistanceLevel distance_init(DistanceLevel level);
 
-/* The table of one level, or NULL when this CPU or architecture has not got it.  For tests and benchmarks. */
+/*
+ * The table of one level, or NULL when this CPU or architecture has not got it. For tests and
+ * benchmarks.
+ */
 extern const DistanceKernels *distance_kernels(DistanceLevel level);
 
 #endif /* HNSWC_DISTANCE_H */

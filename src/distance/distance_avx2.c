@@ -1,7 +1,8 @@
 /*
  * distance_avx2.c: the kernels for AVX2 with FMA and F16C.
  *
- * Floats at the end are taken by masked loads; bytes at the end are copied to a register's worth of zeroes first.
+ * Floats at the end are taken by masked loads; bytes at the end are copied to a register's worth of
+ * zeroes first.
  */
 #include <string.h>
 
@@ -55,7 +56,8 @@ lanes_mul(Lanes a, Lanes b)
 static inline __m256i
 lane_mask(size_t n)
 {
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) n),
+							  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 static inline __m256
@@ -137,7 +139,8 @@ f32_from_half(float *dst, const half *src, float scale, size_t n)
 	for (; i + WIDTH <= n; i += WIDTH)
 		_mm256_storeu_ps(dst + i, _mm256_mul_ps(load_half(src + i), factor));
 	if (i < n)
-		_mm256_maskstore_ps(dst + i, lane_mask(n - i), _mm256_mul_ps(load_half_first(src + i, n - i), factor));
+		_mm256_maskstore_ps(dst + i, lane_mask(n - i),
+							_mm256_mul_ps(load_half_first(src + i, n - i), factor));
 }
 
 static inline int32_t
@@ -161,7 +164,10 @@ load_bytes(const void *p, size_t n)
 	return _mm256_loadu_si256((const __m256i *) copy);
 }
 
-/* Exact for all bytes: the instruction that multiplies bytes directly saturates, so they are widened first. */
+/*
+ * Exact for all bytes: the instruction that multiplies bytes directly saturates, so they are
+ * widened first.
+ */
 static inline __m256i
 u8_step(__m256i sum, __m256i code, __m256i q)
 {
@@ -190,11 +196,15 @@ dot_u8(const uint8_t *code, const int8_t *q, size_t n)
 	return sum_ints(_mm256_add_epi32(s0, s1));
 }
 
-/* Sums of 16 bits of what a few bits of each byte, from `shift` on, give with q.  Far from overflow for up to 4 bits. */
+/*
+ * Sums of 16 bits of what a few bits of each byte, from `shift` on, give with q. Far from overflow
+ * for up to 4 bits.
+ */
 static inline __m256i
 packed_part(__m256i bytes, int shift, int mask, const int8_t *q, size_t n)
 {
-	__m256i values = _mm256_and_si256(_mm256_srli_epi16(bytes, shift), _mm256_set1_epi8((char) mask));
+	__m256i values =
+		_mm256_and_si256(_mm256_srli_epi16(bytes, shift), _mm256_set1_epi8((char) mask));
 
 	return _mm256_maddubs_epi16(values, load_bytes(q, n));
 }
@@ -221,8 +231,8 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 static inline __m256i
 packed_pair(__m256i a, __m256i b, int shift)
 {
-	const __m256i table =
-		_mm256_broadcastsi128_si256(_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
+	const __m256i table = _mm256_broadcastsi128_si256(
+		_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
 	__m256i nibble = _mm256_set1_epi8(0x0F);
 
 	a = _mm256_and_si256(_mm256_srli_epi16(a, shift), nibble);
@@ -290,7 +300,8 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
 	{
 		s0 = l1_step(s0, _mm256_fmadd_ps(factor, load_levels(code + i), base), load(q + i));
-		s1 = l1_step(s1, _mm256_fmadd_ps(factor, load_levels(code + i + WIDTH), base), load(q + i + WIDTH));
+		s1 = l1_step(s1, _mm256_fmadd_ps(factor, load_levels(code + i + WIDTH), base),
+					 load(q + i + WIDTH));
 	}
 	for (; i < n; i += WIDTH)
 	{
@@ -306,13 +317,17 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	return sum_lanes(_mm256_add_ps(s0, s1));
 }
 
-/* The first three levels, within one register: x times -1 at the second of each pair, plus x with the pairs exchanged. */
+/*
+ * The first three levels, within one register: x times -1 at the second of each pair, plus x with
+ * the pairs exchanged.
+ */
 static inline __m256
 hadamard_lanes(__m256 x)
 {
 	x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1), _mm256_permute_ps(x, 0xB1));
 	x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1), _mm256_permute_ps(x, 0x4E));
-	return _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1), _mm256_permute2f128_ps(x, x, 0x01));
+	return _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1),
+						   _mm256_permute2f128_ps(x, x, 0x01));
 }
 
 #include "distance/distance_hadamard.inc.h"

@@ -9,7 +9,8 @@
 
 #include <immintrin.h>
 
-DISTANCE_TARGET_BEGIN("avx2,fma,f16c,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vpopcntdq")
+DISTANCE_TARGET_BEGIN(
+	"avx2,fma,f16c,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vpopcntdq")
 
 #define WIDTH 16 /* floats in a register */
 #define ALL_LANES ((__mmask16) -1)
@@ -124,7 +125,8 @@ half_from_f32(half *dst, const float *src, float scale, size_t n)
 		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
 		__m512 x = _mm512_mul_ps(load_masked(src + i, mask), factor);
 
-		_mm256_mask_storeu_epi16(dst + i, mask, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+		_mm256_mask_storeu_epi16(dst + i, mask,
+								 _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 	}
 }
 
@@ -137,7 +139,8 @@ f32_from_half(float *dst, const half *src, float scale, size_t n)
 	{
 		__mmask16 mask = n - i >= WIDTH ? ALL_LANES : mask16(n - i);
 
-		_mm512_mask_storeu_ps(dst + i, mask, _mm512_mul_ps(load_half_masked(src + i, mask), factor));
+		_mm512_mask_storeu_ps(dst + i, mask,
+							  _mm512_mul_ps(load_half_masked(src + i, mask), factor));
 	}
 }
 
@@ -150,7 +153,8 @@ load_bytes(const void *bytes, __mmask64 mask)
 static inline int32_t
 sum4_int(__m512i s0, __m512i s1, __m512i s2, __m512i s3)
 {
-	return _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3)));
+	return _mm512_reduce_add_epi32(
+		_mm512_add_epi32(_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3)));
 }
 
 static int32_t
@@ -165,25 +169,31 @@ dot_u8(const uint8_t *code, const int8_t *q, size_t n)
 	for (; i + 256 <= n; i += 256)
 	{
 		s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(code + i), _mm512_loadu_si512(q + i));
-		s1 = _mm512_dpbusd_epi32(s1, _mm512_loadu_si512(code + i + 64), _mm512_loadu_si512(q + i + 64));
-		s2 = _mm512_dpbusd_epi32(s2, _mm512_loadu_si512(code + i + 128), _mm512_loadu_si512(q + i + 128));
-		s3 = _mm512_dpbusd_epi32(s3, _mm512_loadu_si512(code + i + 192), _mm512_loadu_si512(q + i + 192));
+		s1 = _mm512_dpbusd_epi32(s1, _mm512_loadu_si512(code + i + 64),
+								 _mm512_loadu_si512(q + i + 64));
+		s2 = _mm512_dpbusd_epi32(s2, _mm512_loadu_si512(code + i + 128),
+								 _mm512_loadu_si512(q + i + 128));
+		s3 = _mm512_dpbusd_epi32(s3, _mm512_loadu_si512(code + i + 192),
+								 _mm512_loadu_si512(q + i + 192));
 	}
 	for (; i + 64 <= n; i += 64)
 		s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(code + i), _mm512_loadu_si512(q + i));
 	if (i < n)
-		s1 = _mm512_dpbusd_epi32(s1, load_bytes(code + i, mask64(n - i)), load_bytes(q + i, mask64(n - i)));
+		s1 = _mm512_dpbusd_epi32(s1, load_bytes(code + i, mask64(n - i)),
+								 load_bytes(q + i, mask64(n - i)));
 	return sum4_int(s0, s1, s2, s3);
 }
 
 /* 64 bytes of a code from j on: 128 dimensions. */
 static inline void
-u4_step(__m512i *low, __m512i *high, __m512i bytes, const int8_t *q_low, const int8_t *q_high, __mmask64 mask)
+u4_step(__m512i *low, __m512i *high, __m512i bytes, const int8_t *q_low, const int8_t *q_high,
+		__mmask64 mask)
 {
 	__m512i nibble = _mm512_set1_epi8(0x0F);
 
 	*low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(bytes, nibble), load_bytes(q_low, mask));
-	*high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble), load_bytes(q_high, mask));
+	*high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble),
+								load_bytes(q_high, mask));
 }
 
 static int32_t
@@ -199,7 +209,8 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 	for (; j + 128 <= width; j += 128)
 	{
 		u4_step(&s0, &s1, _mm512_loadu_si512(code + j), q + j, q + width + j, ~(__mmask64) 0);
-		u4_step(&s2, &s3, _mm512_loadu_si512(code + j + 64), q + j + 64, q + width + j + 64, ~(__mmask64) 0);
+		u4_step(&s2, &s3, _mm512_loadu_si512(code + j + 64), q + j + 64, q + width + j + 64,
+				~(__mmask64) 0);
 	}
 	if (j + 64 <= width)
 	{
@@ -207,7 +218,8 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 		j += 64;
 	}
 	if (j < width)
-		u4_step(&s2, &s3, load_bytes(code + j, mask64(width - j)), q + j, q + width + j, mask64(width - j));
+		u4_step(&s2, &s3, load_bytes(code + j, mask64(width - j)), q + j, q + width + j,
+				mask64(width - j));
 	return sum4_int(s0, s1, s2, s3);
 }
 
@@ -215,8 +227,8 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 static inline __m512i
 u4_centered(__m512i nibbles)
 {
-	const __m512i table =
-		_mm512_broadcast_i32x4(_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
+	const __m512i table = _mm512_broadcast_i32x4(
+		_mm_setr_epi8(-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15));
 
 	return _mm512_shuffle_epi8(table, nibbles);
 }
@@ -227,7 +239,8 @@ u4_pair_step(__m512i *low, __m512i *high, __m512i a, __m512i b)
 {
 	__m512i nibble = _mm512_set1_epi8(0x0F);
 
-	*low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(a, nibble), u4_centered(_mm512_and_si512(b, nibble)));
+	*low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(a, nibble),
+							   u4_centered(_mm512_and_si512(b, nibble)));
 	*high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(_mm512_srli_epi16(a, 4), nibble),
 								u4_centered(_mm512_and_si512(_mm512_srli_epi16(b, 4), nibble)));
 }
@@ -245,7 +258,8 @@ dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
 	for (; j + 128 <= width; j += 128)
 	{
 		u4_pair_step(&s0, &s1, _mm512_loadu_si512(code + j), _mm512_loadu_si512(other + j));
-		u4_pair_step(&s2, &s3, _mm512_loadu_si512(code + j + 64), _mm512_loadu_si512(other + j + 64));
+		u4_pair_step(&s2, &s3, _mm512_loadu_si512(code + j + 64),
+					 _mm512_loadu_si512(other + j + 64));
 	}
 	if (j + 64 <= width)
 	{
@@ -253,7 +267,8 @@ dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
 		j += 64;
 	}
 	if (j < width)
-		u4_pair_step(&s2, &s3, load_bytes(code + j, mask64(width - j)), load_bytes(other + j, mask64(width - j)));
+		u4_pair_step(&s2, &s3, load_bytes(code + j, mask64(width - j)),
+					 load_bytes(other + j, mask64(width - j)));
 	return sum4_int(s0, s1, s2, s3);
 }
 
@@ -300,7 +315,8 @@ dot_planes(const uint8_t *code, const uint8_t *planes, size_t stride, int nplane
 		{
 			__m512i plane = load_bytes(planes + (size_t) p * stride + i, mask);
 
-			part = _mm512_add_epi64(_mm512_add_epi64(part, part), _mm512_popcnt_epi64(_mm512_and_si512(bytes, plane)));
+			part = _mm512_add_epi64(_mm512_add_epi64(part, part),
+									_mm512_popcnt_epi64(_mm512_and_si512(bytes, plane)));
 		}
 		sum = _mm512_add_epi64(sum, part);
 	}
@@ -316,8 +332,8 @@ hamming(const uint8_t *a, const uint8_t *b, size_t nbytes)
 	{
 		__mmask64 mask = mask64(nbytes - i);
 
-		sum = _mm512_add_epi64(sum,
-							   _mm512_popcnt_epi64(_mm512_xor_si512(load_bytes(a + i, mask), load_bytes(b + i, mask))));
+		sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(load_bytes(a + i, mask),
+																		 load_bytes(b + i, mask))));
 	}
 	return _mm512_reduce_add_epi64(sum);
 }
@@ -331,8 +347,8 @@ and_count(const uint8_t *a, const uint8_t *b, size_t nbytes)
 	{
 		__mmask64 mask = mask64(nbytes - i);
 
-		sum = _mm512_add_epi64(sum,
-							   _mm512_popcnt_epi64(_mm512_and_si512(load_bytes(a + i, mask), load_bytes(b + i, mask))));
+		sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_and_si512(load_bytes(a + i, mask),
+																		 load_bytes(b + i, mask))));
 	}
 	return _mm512_reduce_add_epi64(sum);
 }
@@ -350,7 +366,8 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	__m512 factor = _mm512_set1_ps(step);
 	/* lanes beyond the end have to add nothing, and base alone is not nothing */
 #define LEVELS(i) _mm512_fmadd_ps(factor, load_levels(code + (i), ALL_LANES), base)
-#define LEVELS_FIRST(i) _mm512_maskz_fmadd_ps(mask16(n - (i)), factor, load_levels(code + (i), mask16(n - (i))), base)
+#define LEVELS_FIRST(i) \
+	_mm512_maskz_fmadd_ps(mask16(n - (i)), factor, load_levels(code + (i), mask16(n - (i))), base)
 #define QUERY(i) load(q + (i))
 #define QUERY_FIRST(i) load_first(q + (i), n - (i))
 	SUM_LANES(l1_step, LEVELS, LEVELS_FIRST, QUERY, QUERY_FIRST);
@@ -360,7 +377,10 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 #undef QUERY_FIRST
 }
 
-/* a + b and a - b over pairs of lanes: `swapped` is x with the lanes of each pair exchanged, `sign` has -1 at the second. */
+/*
+ * a + b and a - b over pairs of lanes: `swapped` is x with the lanes of each pair exchanged, `sign`
+ * has -1 at the second.
+ */
 static inline __m512
 butterfly(__m512 x, __m512 swapped, __m512 sign)
 {

@@ -1,8 +1,9 @@
 /*
  * distance_floats.inc.h: the sums over floats and halves, for levels with registers of floats.
  *
- * A body to be included once per level, where the level's instruction set is switched on.  Four accumulators, which hide
- * the latency of an addition.  Nothing is read beyond the end.  The level defines before:
+ * A body to be included once per level, where the level's instruction set is switched on. Four
+ * accumulators, which hide the latency of an addition. Nothing is read beyond the end. The level
+ * defines before:
  *
  *	Lanes, WIDTH					a register, and how many floats it has
  *	load, load_half					a register full from x on
@@ -35,7 +36,10 @@ l1_step(Lanes sum, Lanes a, Lanes b)
 	return lanes_add(sum, lanes_apart(a, b));
 }
 
-/* A sum over n elements: `a(i)` and `b(i)` load the lanes from i on, a_first and b_first those that are left at i. */
+/*
+ * A sum over n elements: `a(i)` and `b(i)` load the lanes from i on, a_first and b_first those that
+ * are left at i.
+ */
 #define SUM_LANES(step, a, a_first, b, b_first)            \
 	Lanes s0 = lanes_of(0);                                \
 	Lanes s1 = s0;                                         \
@@ -114,7 +118,10 @@ cosine_step(CosineSums *sums, Lanes a, Lanes b)
 #define SCALED_H(i) lanes_mul(factor, load_half(h + (i)))
 #define SCALED_H_FIRST(i) lanes_mul(factor, load_half_first(h + (i), n - (i)))
 
-/* A distance by its step: of two vectors of floats, of floats and scaled halves, and of two of halves. */
+/*
+ * A distance by its step: of two vectors of floats, of floats and scaled halves, and of two of
+ * halves.
+ */
 #define FLOAT_KERNELS(name)                                                         \
 	static float name##_f32(const float *a, const float *b, size_t n)               \
 	{                                                                               \

@@ -1,8 +1,8 @@
 /*
  * distance_hadamard.inc.h: the fast Walsh-Hadamard transform, for levels with registers of floats.
  *
- * A body to be included once per level, where the level's instruction set is switched on.  Levels that lie within a register
- * come first, then two in a pass over memory.  The level defines before:
+ * A body to be included once per level, where the level's instruction set is switched on. Levels
+ * that lie within a register come first, then two in a pass over memory. The level defines before:
  *
  *	Lanes, WIDTH			a register, and how many floats it has
  *	load, store				a register full from x on, and back

@@ -1,8 +1,10 @@
 /*
- * distance_internal.h: the tables of the levels, one file each, and how a file is compiled for an instruction set.
+ * distance_internal.h: the tables of the levels, one file each, and how a file is compiled for an
+ * instruction set.
  *
- * DISTANCE_TARGET_BEGIN(list) lets all functions up to DISTANCE_TARGET_END use the instruction sets of the list: builds
- * take no -m flags, so nothing outside can come to use what the CPU may not have.
+ * DISTANCE_TARGET_BEGIN(list) lets all functions up to DISTANCE_TARGET_END use the instruction sets
+ * of the list: builds take no -m flags, so nothing outside can come to use what the CPU may not
+ * have.
  */
 #ifndef HNSWC_DISTANCE_INTERNAL_H
 #define HNSWC_DISTANCE_INTERNAL_H
@@ -15,7 +17,8 @@
 	DISTANCE_PRAGMA(clang attribute push(__attribute__((target(list))), apply_to = function))
 #define DISTANCE_TARGET_END DISTANCE_PRAGMA(clang attribute pop)
 #else
-#define DISTANCE_TARGET_BEGIN(list) DISTANCE_PRAGMA(GCC push_options) DISTANCE_PRAGMA(GCC target(list))
+#define DISTANCE_TARGET_BEGIN(list) \
+	DISTANCE_PRAGMA(GCC push_options) DISTANCE_PRAGMA(GCC target(list))
 #define DISTANCE_TARGET_END DISTANCE_PRAGMA(GCC pop_options)
 #endif
 

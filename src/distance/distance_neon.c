@@ -109,7 +109,8 @@ half_from_f32(half *dst, const float *src, float scale, size_t n)
 	{
 		half rest[WIDTH];
 
-		vst1_u16(rest, vreinterpret_u16_f16(vcvt_f16_f32(vmulq_n_f32(load_first(src + i, n - i), scale))));
+		vst1_u16(rest, vreinterpret_u16_f16(
+						   vcvt_f16_f32(vmulq_n_f32(load_first(src + i, n - i), scale))));
 		memcpy(dst + i, rest, (n - i) * sizeof(half));
 	}
 }
@@ -203,7 +204,8 @@ dot_u4(const uint8_t *code, const int8_t *q, size_t n)
 static int32_t
 dot_u4_u4(const uint8_t *code, const uint8_t *other, size_t n)
 {
-	static const int8_t centered[16] = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
+	static const int8_t centered[16] = {-15, -13, -11, -9, -7, -5, -3, -1,
+										1,   3,   5,   7,  9,  11, 13, 15};
 	size_t width = n / 2;
 	int8x16_t table = vld1q_s8(centered);
 	uint8x16_t mask = vdupq_n_u8(0x0F);
@@ -236,7 +238,8 @@ dot_u2(const uint8_t *code, const int8_t *q, size_t n)
 
 		s0 = small_step(s0, vandq_u8(bytes, mask), load_signed(q + j, left));
 		s1 = small_step(s1, vandq_u8(vshrq_n_u8(bytes, 2), mask), load_signed(q + width + j, left));
-		s0 = small_step(s0, vandq_u8(vshrq_n_u8(bytes, 4), mask), load_signed(q + 2 * width + j, left));
+		s0 = small_step(s0, vandq_u8(vshrq_n_u8(bytes, 4), mask),
+						load_signed(q + 2 * width + j, left));
 		s1 = small_step(s1, vshrq_n_u8(bytes, 6), load_signed(q + 3 * width + j, left));
 	}
 	return vaddvq_s32(vaddq_s32(s0, s1));
@@ -255,7 +258,8 @@ hamming(const uint8_t *a, const uint8_t *b, size_t nbytes)
 	uint64x2_t sum = vdupq_n_u64(0);
 
 	for (size_t i = 0; i < nbytes; i += BYTES)
-		sum = count_bits(sum, veorq_u8(load_bytes(a + i, nbytes - i), load_bytes(b + i, nbytes - i)));
+		sum =
+			count_bits(sum, veorq_u8(load_bytes(a + i, nbytes - i), load_bytes(b + i, nbytes - i)));
 	return (int64_t) vaddvq_u64(sum);
 }
 
@@ -265,7 +269,8 @@ and_count(const uint8_t *a, const uint8_t *b, size_t nbytes)
 	uint64x2_t sum = vdupq_n_u64(0);
 
 	for (size_t i = 0; i < nbytes; i += BYTES)
-		sum = count_bits(sum, vandq_u8(load_bytes(a + i, nbytes - i), load_bytes(b + i, nbytes - i)));
+		sum =
+			count_bits(sum, vandq_u8(load_bytes(a + i, nbytes - i), load_bytes(b + i, nbytes - i)));
 	return (int64_t) vaddvq_u64(sum);
 }
 
@@ -301,7 +306,10 @@ l1_u8(const uint8_t *code, const float *q, float lo, float step, size_t n)
 	return sum + vaddvq_f32(vaddq_f32(s0, s1));
 }
 
-/* The two levels within one register: x times -1 at the second of each pair, plus x with the pairs exchanged. */
+/*
+ * The two levels within one register: x times -1 at the second of each pair, plus x with the pairs
+ * exchanged.
+ */
 static inline float32x4_t
 hadamard_lanes(float32x4_t x)
 {

@@ -1,8 +1,8 @@
 /*
  * distance_portable.c: the kernels in plain C, and the meaning of each in its simplest form.
  *
- * Sums of floats run in LANES independent parts, which lets any compiler use whatever registers it may assume.  Vectors
- * need not be aligned, so their elements are copied out.
+ * Sums of floats run in LANES independent parts, which lets any compiler use whatever registers it
+ * may assume. Vectors need not be aligned, so their elements are copied out.
  */
 #include <math.h>
 #include <string.h>

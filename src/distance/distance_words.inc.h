@@ -1,5 +1,6 @@
 /*
- * distance_words.inc.h: the kernels on bits, a word at a time, for levels that have nothing wider for it.
+ * distance_words.inc.h: the kernels on bits, a word at a time, for levels that have nothing wider
+ * for it.
  *
  * A body to be included once per level, where the level's instruction set is switched on.
  */

@@ -1,5 +1,6 @@
 /*
- * half.h: IEEE 754 binary16 numbers one at a time, in plain C: exact to float, rounded to the nearest even from it.
+ * half.h: IEEE 754 binary16 numbers one at a time, in plain C: exact to float, rounded to the
+ * nearest even from it.
  *
  * For loops over many numbers the kernels of distance.h are faster.
  */
@@ -57,7 +58,8 @@ half_from_float(float value)
 		return (uint16_t) (sign | 0x7E00 | (bits >> 13 & 0x3FF));
 	if (bits >= 0x47800000)
 		return (uint16_t) (sign | 0x7C00);
-	if (bits >= 0x38800000) /* normal: a carry out of the mantissa goes into the exponent, up to infinity */
+	/* normal: a carry out of the mantissa goes into the exponent, up to infinity */
+	if (bits >= 0x38800000)
 		return (uint16_t) (sign | (half_shift_round(bits, 13) - (112u << 10)));
 	if (bits < 0x33000000) /* below half of the smallest subnormal */
 		return (uint16_t) sign;

@@ -1,8 +1,8 @@
 /*
  * operator.c: sums in double, for vectors whose sums in float32 are in doubt.
  *
- * No difference, product or square of two finite float32 numbers leaves the range of double, nor do sums of them: 16,000
- * squares of the greatest come to 10^81, the square of the smallest is 10^-90.
+ * No difference, product or square of two finite float32 numbers leaves the range of double, nor do
+ * sums of them: 16,000 squares of the greatest come to 10^81, the square of the smallest is 10^-90.
  */
 #include <string.h>
 
@@ -65,7 +65,10 @@ sums_in_double(const Elements *a, const Elements *b, size_t n)
 	return sums;
 }
 
-/* Are they the same bytes?  Then the distance is none; of all sums in doubt this one alone is common. */
+/*
+ * Are they the same bytes? Then the distance is none; of all sums in doubt this one alone is
+ * common.
+ */
 static bool
 is_same(const Elements *a, const Elements *b, size_t n)
 {

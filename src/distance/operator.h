@@ -1,15 +1,17 @@
 /*
  * operator.h: the distances of two vectors as SQL's operators return them.
  *
- * The operators and the index call the same functions here.  So a distance that the index measures from vectors is the
- * operator's own value, bit for bit, and rows come in the operator's order.
+ * The operators and the index call the same functions here. So a distance that the index measures
+ * from vectors is the operator's own value, bit for bit, and rows come in the operator's order.
  *
- * The kernels of distance.h add in float32.  Where their sum has left the range of float32, or is so small that products
- * may have vanished on the way, it is taken again in double.  A sum within the range is the kernel's, as it is.
+ * The kernels of distance.h add in float32. Where their sum has left the range of float32, or is so
+ * small that products may have vanished on the way, it is taken again in double. A sum within the
+ * range is the kernel's, as it is.
  *
- * Callers may rely on: a finite result for finite vectors, but for the cosine distance from a zero vector, which is NaN;
- * the same result for (a, b) and (b, a); the same result for halves and for the floats that they stand for; any n from 0
- * up, any alignment, no read outside of the n elements.
+ * Callers may rely on: a finite result for finite vectors, but for the cosine distance from a zero
+ * vector, which is NaN; the same result for (a, b) and (b, a); the same result for halves and for
+ * the floats that they stand for; any n from 0 up, any alignment, no read outside of the n
+ * elements.
  *
  * Plain C: nothing here knows PostgreSQL.
  */
@@ -59,8 +61,9 @@ extern double operator_l1_in_double(const Elements *a, const Elements *b, size_t
 extern double operator_cosine_in_double(const Elements *a, const Elements *b, size_t n);
 
 /*
- * Is a sum of n products that a kernel gave in doubt?  It is infinite or NaN once a part of it has overflowed.  What a
- * product loses by underflow is at most 2^-150; the n of them lose less than a rounding of n * 2^-126.
+ * Is a sum of n products that a kernel gave in doubt? It is infinite or NaN once a part of it has
+ * overflowed. What a product loses by underflow is at most 2^-150; the n of them lose less than a
+ * rounding of n * 2^-126.
  */
 static inline bool
 operator_is_doubtful(float sum, size_t n)
@@ -69,7 +72,10 @@ operator_is_doubtful(float sum, size_t n)
 	return !(fabsf(sum) >= (float) n * FLT_MIN && fabsf(sum) <= FLT_MAX);
 }
 
-/* A kernel by what its operands are: of two floats, of two halves, or of floats and scaled halves in this order. */
+/*
+ * A kernel by what its operands are: of two floats, of two halves, or of floats and scaled halves
+ * in this order.
+ */
 #define OPERATOR_KERNEL(name, a, b, n)                                        \
 	((b).kind == ELEMENTS_FLOATS   ? distance->name##_f32((a).x, (b).x, n)    \
 	 : (b).kind == ELEMENTS_HALVES ? distance->name##_halves((a).x, (b).x, n) \
@@ -81,7 +87,8 @@ operator_l2_square(Elements a, Elements b, size_t n)
 {
 	float sum = OPERATOR_KERNEL(l2, a, b, n);
 
-	return __builtin_expect(operator_is_doubtful(sum, n), 0) ? operator_l2_in_double(&a, &b, n) : sum;
+	return __builtin_expect(operator_is_doubtful(sum, n), 0) ? operator_l2_in_double(&a, &b, n)
+															 : sum;
 }
 
 /* Sum a * b. */
@@ -90,7 +97,8 @@ operator_ip(Elements a, Elements b, size_t n)
 {
 	float sum = OPERATOR_KERNEL(ip, a, b, n);
 
-	return __builtin_expect(operator_is_doubtful(sum, n), 0) ? operator_ip_in_double(&a, &b, n) : sum;
+	return __builtin_expect(operator_is_doubtful(sum, n), 0) ? operator_ip_in_double(&a, &b, n)
+															 : sum;
 }
 
 /* Sum |a - b|.  Differences do not vanish: float32 holds all of those between small numbers. */
@@ -102,7 +110,10 @@ operator_l1(Elements a, Elements b, size_t n)
 	return __builtin_expect(!(sum <= FLT_MAX), 0) ? operator_l1_in_double(&a, &b, n) : sum;
 }
 
-/* 1 less a product over the root of the two sums of squares, kept within [0, 2]; NaN where one of these is zero. */
+/*
+ * 1 less a product over the root of the two sums of squares, kept within [0, 2]; NaN where one of
+ * these is zero.
+ */
 static inline double
 operator_cosine_of(double product, double square_a, double square_b)
 {
@@ -129,8 +140,9 @@ operator_cosine(Elements a, Elements b, size_t n)
 	else
 		distance->cosine_f16(a.x, b.x, b.scale, n, parts);
 	/* where the squares are not in doubt, what vanished of the product is small beside them */
-	if (__builtin_expect(
-			operator_is_doubtful(parts[1], n) || operator_is_doubtful(parts[2], n) || !(fabsf(parts[0]) <= FLT_MAX), 0))
+	if (__builtin_expect(operator_is_doubtful(parts[1], n) || operator_is_doubtful(parts[2], n) ||
+							 !(fabsf(parts[0]) <= FLT_MAX),
+						 0))
 		return operator_cosine_in_double(&a, &b, n);
 	return operator_cosine_of(parts[0], parts[1], parts[2]);
 }

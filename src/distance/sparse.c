@@ -23,24 +23,25 @@ value_if(float value, bool wanted)
 }
 
 /* The sum over all dimensions where one has an element of term(x, y), the values there. */
-#define SUM_MERGED(a, b, term)                                                                          \
-	double sum = 0;                                                                                     \
-	int i = 0;                                                                                          \
-	int j = 0;                                                                                          \
-                                                                                                        \
-	while (i < (a).n && j < (b).n)                                                                      \
-	{                                                                                                   \
-		bool first = (a).indices[i] <= (b).indices[j];                                                  \
-		bool second = (a).indices[i] >= (b).indices[j];                                                 \
-                                                                                                        \
-		sum += term((double) value_if((a).values[i], first), (double) value_if((b).values[j], second)); \
-		i += first;                                                                                     \
-		j += second;                                                                                    \
-	}                                                                                                   \
-	while (i < (a).n)                                                                                   \
-		sum += term((double) (a).values[i++], 0.0);                                                     \
-	while (j < (b).n)                                                                                   \
-		sum += term(0.0, (double) (b).values[j++]);                                                     \
+#define SUM_MERGED(a, b, term)                                 \
+	double sum = 0;                                            \
+	int i = 0;                                                 \
+	int j = 0;                                                 \
+                                                               \
+	while (i < (a).n && j < (b).n)                             \
+	{                                                          \
+		bool first = (a).indices[i] <= (b).indices[j];         \
+		bool second = (a).indices[i] >= (b).indices[j];        \
+                                                               \
+		sum += term((double) value_if((a).values[i], first),   \
+					(double) value_if((b).values[j], second)); \
+		i += first;                                            \
+		j += second;                                           \
+	}                                                          \
+	while (i < (a).n)                                          \
+		sum += term((double) (a).values[i++], 0.0);            \
+	while (j < (b).n)                                          \
+		sum += term(0.0, (double) (b).values[j++]);            \
 	return sum
 
 static inline double

@@ -1,13 +1,14 @@
 /*
- * insert.c: adding an element to the graph (Algorithm 1 of the paper), for builds and for single inserts alike.
+ * insert.c: adding an element to the graph (Algorithm 1 of the paper), for builds and for single
+ * inserts alike.
  *
- * Order: search all layers, select the new element's neighbours on each, write its nodes from layer 0 upwards, each
- * complete with its links, then link back to it from its neighbours, last make it the entry point if it is on a new top
- * layer.  So whatever is reachable is complete, and whoever stops anywhere in between (an error, a crash) leaves a graph
- * that is as good as before.
+ * Order: search all layers, select the new element's neighbours on each, write its nodes from layer
+ * 0 upwards, each complete with its links, then link back to it from its neighbours, last make it
+ * the entry point if it is on a new top layer. So whatever is reachable is complete, and whoever
+ * stops anywhere in between (an error, a crash) leaves a graph that is as good as before.
  *
- * No lock is held across calls of the store.  Back-links are decided from a copy of the list and written only if the
- * list has not changed since.
+ * No lock is held across calls of the store. Back-links are decided from a copy of the list and
+ * written only if the list has not changed since.
  */
 #include "postgres.h"
 
@@ -19,9 +20,10 @@
 #include "miscadmin.h"
 
 /*
- * The entries of a search are far from what it found if they are so many times farther from the query than its 2m-th
- * nearest is, counted from the nearest.  In uniform data the entries of a layer are as near as the upper layers are
- * dense, less than twice; in a cluster that no entry is in, more than ten times.
+ * The entries of a search are far from what it found if they are so many times farther from the
+ * query than its 2m-th nearest is, counted from the nearest. In uniform data the entries of a layer
+ * are as near as the upper layers are dense, less than twice; in a cluster that no entry is in,
+ * more than ten times.
  */
 #define COVER_SPREAD 3
 
@@ -33,7 +35,8 @@ graph_insert_create(GraphStore *store, int ef_construction)
 	insert->store = store;
 	insert->ef_construction = ef_construction;
 	insert->search = graph_search_create(store, false);
-	insert->select = graph_select_create(store, Max(ef_construction + GRAPH_MAX_M, GRAPH_MAX_LINKS + 1));
+	insert->select =
+		graph_select_create(store, Max(ef_construction + GRAPH_MAX_M, GRAPH_MAX_LINKS + 1));
 	return insert;
 }
 
@@ -69,7 +72,8 @@ insert_select(GraphInsert *insert, int layer)
 	NodeId *links = insert->links[layer];
 	const CodeQuery *query = insert->select_query;
 	double constant = code_query_constant(query != NULL ? query : search->query);
-	int n = graph_select(insert->select, layer, search->pool, search->npool, constant, query, links);
+	int n =
+		graph_select(insert->select, layer, search->pool, search->npool, constant, query, links);
 
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
 	Assert(insert->nlinks[layer] <= n && n <= Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M));
@@ -86,14 +90,18 @@ insert_is_covered(const GraphSearch *search)
 	if (search->npool < search->ef)
 		return true;
 	nearest = search->pool[0].dist;
-	spread = search->pool[Min(GRAPH_CAPACITY(search->store->m, 0), search->npool) - 1].dist - nearest;
-	/* the entries may all have been removed: then their distance is infinite; and all found may be equal */
+	spread =
+		search->pool[Min(GRAPH_CAPACITY(search->store->m, 0), search->npool) - 1].dist - nearest;
+	/*
+	 * the entries may all have been removed: then their distance is infinite; and all found may be
+	 * equal
+	 */
 	return spread <= 0 || search->nearest_entry - nearest <= COVER_SPREAD * spread;
 }
 
 /*
- * Is the new element equal to one of the found?  Equal codes have equal estimates, so only those that are as far as the
- * element's own code is from it need a look.
+ * Is the new element equal to one of the found? Equal codes have equal estimates, so only those
+ * that are as far as the element's own code is from it need a look.
  */
 static bool
 insert_absorbed(GraphInsert *insert, const CodeQuery *query, const void *code)
@@ -124,7 +132,10 @@ insert_entry_element(GraphStore *store)
 	return node;
 }
 
-/* Collects the nodes on `layer` of the neighbours selected one layer higher that the search has not found itself. */
+/*
+ * Collects the nodes on `layer` of the neighbours selected one layer higher that the search has not
+ * found itself.
+ */
 static int
 insert_far_nodes(GraphInsert *insert, int layer, NodeId *far)
 {
@@ -147,8 +158,8 @@ insert_far_nodes(GraphInsert *insert, int layer, NodeId *far)
 }
 
 /*
- * Adds the neighbours selected one layer higher to what the search found on this one.  Of those near it there are only
- * nodes of its own cluster, if that is large; these lead into others.
+ * Adds the neighbours selected one layer higher to what the search found on this one. Of those near
+ * it there are only nodes of its own cluster, if that is large; these lead into others.
  */
 static void
 insert_add_far(GraphInsert *insert, const CodeQuery *query, int layer)
@@ -178,12 +189,13 @@ insert_add_far(GraphInsert *insert, const CodeQuery *query, int layer)
 }
 
 /*
- * Searches a layer from the search's entries and selects the new node's neighbours there.  The nearest nodes found, dead
- * or alive, are the entries then; returns how many.  *absorbed: see insert_find_links().
+ * Searches a layer from the search's entries and selects the new node's neighbours there. The
+ * nearest nodes found, dead or alive, are the entries then; returns how many. *absorbed: see
+ * insert_find_links().
  */
 static int
-insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer, int nentries,
-					bool *absorbed)
+insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer,
+					int nentries, bool *absorbed)
 {
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
@@ -194,7 +206,10 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 		graph_search_layer(search, query, layer, insert->ef_construction, nentries);
 		if (layer == 0 && search->nlive == 0)
 		{
-			/* the descent may have ended among removed nodes that lead nowhere, but a live entry point is always found */
+			/*
+			 * the descent may have ended among removed nodes that lead nowhere, but a live entry
+			 * point is always found
+			 */
 			search->entries[0] = insert_entry_element(store);
 			if (search->entries[0] == NODE_NONE)
 				return 0;
@@ -214,21 +229,24 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 }
 
 /*
- * Searches all layers from min(layer, top) down and selects the element's neighbours on each.  An element that other
- * searches would hardly find from the layer above gets a node there, too: then *layer is raised, and all is searched anew.
- * False if there is nothing to link to: the graph is empty, or all of it that can be reached from the entry point is
- * removed.  *absorbed tells that the element was hung on an equal one, which ends the matter; NULL: do not try, nor raise
- * the element, whose nodes are there already.
+ * Searches all layers from min(layer, top) down and selects the element's neighbours on each. An
+ * element that other searches would hardly find from the layer above gets a node there, too: then
+ * *layer is raised, and all is searched anew. False if there is nothing to link to: the graph is
+ * empty, or all of it that can be reached from the entry point is removed. *absorbed tells that the
+ * element was hung on an equal one, which ends the matter; NULL: do not try, nor raise the element,
+ * whose nodes are there already.
  */
 static bool
-insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int *layer, bool *absorbed)
+insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int *layer,
+				  bool *absorbed)
 {
 	bool raise;
 
 	do
 	{
 		int top;
-		int nentries = graph_search_descend(insert->search, query, *layer, insert->ef_construction, &top);
+		int nentries =
+			graph_search_descend(insert->search, query, *layer, insert->ef_construction, &top);
 
 		memset(insert->nlinks, 0, sizeof(insert->nlinks));
 		raise = false;
@@ -280,11 +298,14 @@ graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int 
 	if (absorbed)
 		return;
 	for (int on = 0; on <= layer; on++)
-		created[on] =
-			store->create(store, on, on == 0 ? NODE_NONE : created[on - 1], insert->links[on], insert->nlinks[on]);
+		created[on] = store->create(store, on, on == 0 ? NODE_NONE : created[on - 1],
+									insert->links[on], insert->nlinks[on]);
 	while (!found)
 	{
-		/* Nothing to link to: then the element is the entry point, in place of one that is removed, if any. */
+		/*
+		 * Nothing to link to: then the element is the entry point, in place of one that is removed,
+		 * if any.
+		 */
 		if (store->set_entry(store, entry, created[layer], layer))
 			return;
 		/* the entry point is another one meanwhile: link to what is there now */

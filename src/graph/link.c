@@ -1,12 +1,13 @@
 /*
  * link.c: links from the neighbours of a node back to it.
  *
- * A neighbour with a full list selects anew from what the list holds and the new link, and may reject the new one.  A
- * node whose neighbours all reject it could not be reached: then the nearest is made to link to it, and it to the node that
- * had to make room, so that this can be reached as well.
+ * A neighbour with a full list selects anew from what the list holds and the new link, and may
+ * reject the new one. A node whose neighbours all reject it could not be reached: then the nearest
+ * is made to link to it, and it to the node that had to make room, so that this can be reached as
+ * well.
  *
- * What callers may rely on: no lock is held.  A list is decided from a copy and written only if it has not changed
- * since; otherwise it is read and decided anew.
+ * What callers may rely on: no lock is held. A list is decided from a copy and written only if it
+ * has not changed since; otherwise it is read and decided anew.
  */
 #include "postgres.h"
 
@@ -64,8 +65,8 @@ back_link_select(GraphInsert *insert, BackLink *link, int capacity)
 }
 
 /*
- * Links from the new node to one that had to make room for it, which may have been the only way there; unless the list is
- * full.  Like all that is linked to, it has to be alive for certain.
+ * Links from the new node to one that had to make room for it, which may have been the only way
+ * there; unless the list is full. Like all that is linked to, it has to be alive for certain.
  */
 static void
 back_link_adopt(GraphStore *store, const BackLink *link)

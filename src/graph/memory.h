@@ -1,6 +1,6 @@
 /*
- * memory.h: cache lines: palloc aligned to them, as the code layer wants it (such memory is freed with its context only),
- * and fetching them.
+ * memory.h: cache lines: palloc aligned to them, as the code layer wants it (such memory is freed
+ * with its context only), and fetching them.
  */
 #ifndef HNSWC_MEMORY_H
 #define HNSWC_MEMORY_H
@@ -14,12 +14,14 @@
 static inline void *
 palloc_on_line(Size size)
 {
-	return (void *) TYPEALIGN(LINE_SIZE, MemoryContextAllocHuge(CurrentMemoryContext, size + LINE_SIZE));
+	return (void *) TYPEALIGN(LINE_SIZE,
+							  MemoryContextAllocHuge(CurrentMemoryContext, size + LINE_SIZE));
 }
 
 /*
- * Starts fetching the line of an address into the CPU's second-level cache.  There are few places for lines under way to
- * the first level, some dozen or two, and what asks for more than these waits; to the second level there are many more.
+ * Starts fetching the line of an address into the CPU's second-level cache. There are few places
+ * for lines under way to the first level, some dozen or two, and what asks for more than these
+ * waits; to the second level there are many more.
  */
 static inline void
 prefetch_line(const void *address)
@@ -28,15 +30,17 @@ prefetch_line(const void *address)
 }
 
 /*
- * Starts fetching [from, from + size) in the same way, every line that it touches.  The empty statement keeps
- * compilers from taking a function that only prefetches for one without effect, and leaving it out.
+ * Starts fetching [from, from + size) in the same way, every line that it touches. The empty
+ * statement keeps compilers from taking a function that only prefetches for one without effect, and
+ * leaving it out.
  */
 static inline void
 prefetch_bytes(const void *from, Size size)
 {
 	const char *end = (const char *) from + size;
 
-	for (const char *line = (const char *) TYPEALIGN_DOWN(LINE_SIZE, from); line < end; line += LINE_SIZE)
+	for (const char *line = (const char *) TYPEALIGN_DOWN(LINE_SIZE, from); line < end;
+		 line += LINE_SIZE)
 	{
 		prefetch_line(line);
 		__asm__ volatile("");

@@ -1,13 +1,16 @@
 /*
- * mend.c: what has become hard to find is linked, and given upper nodes, as if it were inserted now.
+ * mend.c: what has become hard to find is linked, and given upper nodes, as if it were inserted
+ * now.
  *
- * A removal takes away links and upper nodes.  repair.c closes the gaps among neighbours; but the last link from outside
- * into a cluster, or the only upper node in it, may have gone.  Then no search begins near the cluster and none walks into
- * it, and what is inserted there later gets neighbours in another one.  So vacuum has those nodes mended for which that
- * may be so (am/vacuum_mend.c).
+ * A removal takes away links and upper nodes. repair.c closes the gaps among neighbours; but the
+ * last link from outside into a cluster, or the only upper node in it, may have gone. Then no
+ * search begins near the cluster and none walks into it, and what is inserted there later gets
+ * neighbours in another one. So vacuum has those nodes mended for which that may be so
+ * (am/vacuum_mend.c).
  *
- * What callers may rely on: no lock is held.  Nodes are created complete with their links before any other node links to
- * them, and lists are changed as in link.c: whoever stops in between leaves a graph that is as good as before.
+ * What callers may rely on: no lock is held. Nodes are created complete with their links before any
+ * other node links to them, and lists are changed as in link.c: whoever stops in between leaves a
+ * graph that is as good as before.
  */
 #include "postgres.h"
 

@@ -1,9 +1,9 @@
 /*
  * order.h: the order of a few candidates.
  *
- * Which of two distances is less is a coin toss, so that a sort spends most of its time on branches that were predicted
- * wrongly.  Of few candidates all are compared with all instead, four at a time: a candidate's place is the number of those
- * that come before it.
+ * Which of two distances is less is a coin toss, so that a sort spends most of its time on branches
+ * that were predicted wrongly. Of few candidates all are compared with all instead, four at a time:
+ * a candidate's place is the number of those that come before it.
  */
 #ifndef HNSWC_ORDER_H
 #define HNSWC_ORDER_H
@@ -33,7 +33,10 @@ four_floats(const float *from)
 	return four;
 }
 
-/* order[i] is which of at most ORDER_MOST candidates is the i-th nearest; of equal ones the first comes first. */
+/*
+ * order[i] is which of at most ORDER_MOST candidates is the i-th nearest; of equal ones the first
+ * comes first.
+ */
 static inline void
 candidates_order(const Candidate *candidates, int n, int *order)
 {

@@ -1,10 +1,11 @@
 /*
  * probe.c: a node of the graph as a query, to look for what is near it.
  *
- * Codes of few bits cannot stand for an element as a query: then the vector that neighbours are selected by is the query,
- * where the index has it.
+ * Codes of few bits cannot stand for an element as a query: then the vector that neighbours are
+ * selected by is the query, where the index has it.
  *
- * What callers may rely on: the query is a copy, and stays as it is until the next call.  No lock is held.
+ * What callers may rely on: the query is a copy, and stays as it is until the next call. No lock is
+ * held.
  */
 #include "postgres.h"
 
@@ -15,7 +16,8 @@ GraphProbe *
 graph_probe_create(GraphStore *store, int dims)
 {
 	GraphProbe *probe = palloc0(sizeof(GraphProbe));
-	Size scratch_size = Max(coder_scratch_size(store->coder), coder_scratch_size(store->select_coder));
+	Size scratch_size =
+		Max(coder_scratch_size(store->coder), coder_scratch_size(store->select_coder));
 
 	probe->store = store;
 	probe->query_memory = palloc_on_line(code_query_size(store->coder));
@@ -43,7 +45,8 @@ graph_probe(GraphProbe *probe, NodeId node, int layer)
 		return true;
 	}
 	coder_decode(store->select_coder, code, probe->vector, probe->scratch);
-	probe->select_query = coder_query(store->select_coder, probe->select_memory, probe->vector, probe->scratch);
+	probe->select_query =
+		coder_query(store->select_coder, probe->select_memory, probe->vector, probe->scratch);
 	probe->query = coder_query(store->coder, probe->query_memory, probe->vector, probe->scratch);
 	code_query_relative(probe->query);
 	return true;

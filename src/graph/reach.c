@@ -1,13 +1,15 @@
 /*
  * reach.c: how far beyond its nearest a search has to look, measured.
  *
- * A pool of fixed size treats all queries alike.  Where the nearest stand out from the rest the search could have
- * ended long before; where everything is about as far it ends too soon.  So a search goes by distance: it ends when
- * the nearest candidate left is farther than `reach` times the rank-th nearest found (Al-Jazzazi, Diwan, Gou, Musco,
- * Musco and Suel, "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor Search", 2025).
- * The same reach means little work in one set of vectors and all of it in another.  Therefore it is not chosen but
- * measured: such that searches for random elements expand ef nodes each, on average.  Distances grow about as a power
- * of the rank, so reach is kept for a few proportions of ef to rank, as a logarithm, and interpolated.
+ * A pool of fixed size treats all queries alike. Where the nearest stand out from the rest the
+ * search could have ended long before; where everything is about as far it ends too soon. So a
+ * search goes by distance: it ends when the nearest candidate left is farther than `reach` times
+ * the rank-th nearest found (Al-Jazzazi, Diwan, Gou, Musco, Musco and Suel, "Distance Adaptive Beam
+ * Search for Provably Accurate Graph-Based Nearest Neighbor Search", 2025). The same reach means
+ * little work in one set of vectors and all of it in another. Therefore it is not chosen but
+ * measured: such that searches for random elements expand ef nodes each, on average. Distances grow
+ * about as a power of the rank, so reach is kept for a few proportions of ef to rank, as a
+ * logarithm, and interpolated.
  */
 #include "postgres.h"
 
@@ -20,8 +22,8 @@
 #include "miscadmin.h"
 
 /*
- * Searches that are made to measure: one for so many elements, within limits.  What 64 searches come to is off by a
- * tenth, 512 by a thirtieth.  One takes about as long as ten inserts.
+ * Searches that are made to measure: one for so many elements, within limits. What 64 searches come
+ * to is off by a tenth, 512 by a thirtieth. One takes about as long as ten inserts.
  */
 #define ELEMENTS_PER_SAMPLE 400
 #define LEAST_SAMPLES 64
@@ -34,10 +36,16 @@
 #define WIDEST_EF (REACH_RANK << GRAPH_REACH_OCTAVES)
 /* What is kept of each: the neighbours of an element, but not itself. */
 #define SAMPLE_SIZE (GRAPH_REACH_MOST * WIDEST_EF)
-/* The logarithm of reach is no greater for each octave; distances that grow faster are those of duplicates. */
+/*
+ * The logarithm of reach is no greater for each octave; distances that grow faster are those of
+ * duplicates.
+ */
 #define STEEPEST 2.0f
 #define BISECTIONS 24
-/* Distances that are whole numbers are at the very reach that was measured: rounding may not leave them out. */
+/*
+ * Distances that are whole numbers are at the very reach that was measured: rounding may not leave
+ * them out.
+ */
 #define SLACK 1e-5f
 /* Vectors are of one length if their norms, taken from codes, differ by no more than this share. */
 #define NORM_SPREAD 0.05f
@@ -63,7 +71,10 @@ typedef struct ReachMeasure
 	int nsamples;
 } ReachMeasure;
 
-/* An element at random: from the entry point by random steps on every layer.  NODE_NONE if that led nowhere. */
+/*
+ * An element at random: from the entry point by random steps on every layer. NODE_NONE if that led
+ * nowhere.
+ */
 static NodeId
 random_element(GraphStore *store)
 {
@@ -137,8 +148,8 @@ take_sample(ReachMeasure *measure)
 }
 
 /*
- * Inner products of vectors of one length are distances that count from where the vectors have one direction: makes
- * them so.  Returns that length; 0 if there is none.
+ * Inner products of vectors of one length are distances that count from where the vectors have one
+ * direction: makes them so. Returns that length; 0 if there is none.
  */
 static float
 shift_samples(ReachMeasure *measure)
@@ -198,7 +209,8 @@ reach_for(const ReachMeasure *measure, int ef, float least)
 }
 
 void
-graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double elements, GraphReach *reach)
+graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double elements,
+					GraphReach *reach)
 {
 	int wanted = (int) Max(LEAST_SAMPLES, Min(MOST_SAMPLES, elements / ELEMENTS_PER_SAMPLE));
 	ReachMeasure measure = {.store = store, .dims = dims, .metric = metric};
@@ -206,7 +218,8 @@ graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double eleme
 
 	measure.search = graph_search_create(store, false);
 	measure.query_memory = palloc_on_line(code_query_size(store->coder));
-	measure.scratch = palloc_on_line(Max(coder_scratch_size(store->coder), coder_scratch_size(store->select_coder)));
+	measure.scratch = palloc_on_line(
+		Max(coder_scratch_size(store->coder), coder_scratch_size(store->select_coder)));
 	measure.vector = palloc_on_line(dims * sizeof(float));
 	measure.samples = palloc(wanted * sizeof(ReachSample));
 	for (int i = 0; i < TRIES * wanted && measure.nsamples < wanted; i++)
@@ -237,7 +250,8 @@ graph_bound(const GraphReach *reach, int ef, int rank, float norm, GraphBound *b
 
 	bound->rank = bound->least = 0;
 	/* what a page says may be anything */
-	if (octave <= 0 || !(reach->octaves[0] > 0) || !(logarithm >= 0 && logarithm <= STEEPEST * (octave + 1)) ||
+	if (octave <= 0 || !(reach->octaves[0] > 0) ||
+		!(logarithm >= 0 && logarithm <= STEEPEST * (octave + 1)) ||
 		!(reach->norm >= 0 && norm * reach->norm < INFINITY))
 		return;
 	bound->rank = rank;

@@ -1,16 +1,18 @@
 /*
  * repair.c: closing the gaps that removed nodes leave.
  *
- * A node that links to removed ones keeps its other neighbours and gets some in place of the removed, selected as always
- * from those that the removed ones lead to.  Where nearly all around a node is removed, the way goes on through removed
- * nodes until it has met enough live ones.  No search is needed, so that removing a fifth of an index costs a fraction
- * of building it.  Only a node that meets few others however far it goes is left to be searched for anew.
+ * A node that links to removed ones keeps its other neighbours and gets some in place of the
+ * removed, selected as always from those that the removed ones lead to. Where nearly all around a
+ * node is removed, the way goes on through removed nodes until it has met enough live ones. No
+ * search is needed, so that removing a fifth of an index costs a fraction of building it. Only a
+ * node that meets few others however far it goes is left to be searched for anew.
  *
- * The neighbours it keeps are not selected anew: many have come as links back to nodes that were inserted later, which
- * a selection would reject, and are the only way to these.
+ * The neighbours it keeps are not selected anew: many have come as links back to nodes that were
+ * inserted later, which a selection would reject, and are the only way to these.
  *
- * Removed nodes keep their links until their slots are reused, and they are still linked while this goes on: searches
- * pass through them.  No lock is held; a list that was changed meanwhile (by an insert) is read and decided anew.
+ * Removed nodes keep their links until their slots are reused, and they are still linked while this
+ * goes on: searches pass through them. No lock is held; a list that was changed meanwhile (by an
+ * insert) is read and decided anew.
  *
  * Source: Singh et al., "FreshDiskANN" (2021), algorithm 4, consolidates deletes in this way.
  */
@@ -24,9 +26,10 @@
 /* Candidates there can be a use for, in lists of the node's layer. */
 #define USEFUL_LISTS 2
 /*
- * A list may get so many links longer.  What takes a removed neighbour's place is farther away: with lists of the length they
- * had, recall is up to .007 below that of a graph built anew; with three more links it is the same.  Lists that are near their
- * capacity after many vacuums are no harm: a search needs a smaller ef then, and takes as long for the same recall.
+ * A list may get so many links longer. What takes a removed neighbour's place is farther away: with
+ * lists of the length they had, recall is up to .007 below that of a graph built anew; with three
+ * more links it is the same. Lists that are near their capacity after many vacuums are no harm: a
+ * search needs a smaller ef then, and takes as long for the same recall.
  */
 #define SPARE_LINKS 3
 
@@ -64,7 +67,10 @@ repair_meet(GraphRepair *repair, const NodeId *nodes, int n)
 	}
 }
 
-/* Collects the candidates of a node with that list; false if none of its links leads to a removed node. */
+/*
+ * Collects the candidates of a node with that list; false if none of its links leads to a removed
+ * node.
+ */
 static bool
 repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, int n)
 {
@@ -87,7 +93,8 @@ repair_collect(GraphRepair *repair, NodeId node, int layer, const NodeId *list, 
 		/* farther than the neighbours' neighbours only as long as there is no choice yet */
 		if (repair->nnodes >= (i < nlinked ? USEFUL_LISTS : 1) * capacity)
 			break;
-		repair_meet(repair, links, store->neighbours(store, repair->dead[i], layer, GENERATION_ANY, links));
+		repair_meet(repair, links,
+					store->neighbours(store, repair->dead[i], layer, GENERATION_ANY, links));
 	}
 	return nlinked > 0;
 }

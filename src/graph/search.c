@@ -1,15 +1,17 @@
 /*
  * search.c: searching one layer (Algorithm 2 of the paper), one body for scans, inserts and builds.
  *
- * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not yet expanded is always
- * at the cursor, the farthest result is always last.  A node is expanded by measuring all its unvisited neighbours in one
- * batch, which is merged into the pool at once; for pools of ordinary size that costs less than keeping heaps.  One
- * batch is measured while the next is on its way from memory.
+ * The paper's two heaps are one array sorted by distance with a cursor: the nearest candidate not
+ * yet expanded is always at the cursor, the farthest result is always last. A node is expanded by
+ * measuring all its unvisited neighbours in one batch, which is merged into the pool at once; for
+ * pools of ordinary size that costs less than keeping heaps. One batch is measured while the next
+ * is on its way from memory.
  *
- * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not count towards ef.
+ * Dead nodes take part in the walk, since they may be the only bridge to live ones, but do not
+ * count towards ef.
  *
- * Bounded by distance (reach.c), the pool is trimmed to what is within reach: everything that is left in it is expanded
- * all the same.  What leaves a pool is never nearer than what stays.
+ * Bounded by distance (reach.c), the pool is trimmed to what is within reach: everything that is
+ * left in it is expanded all the same. What leaves a pool is never nearer than what stays.
  */
 #include "postgres.h"
 
@@ -27,12 +29,14 @@
 /* Discarded candidates looked at together for runners-up. */
 #define RUNNERS_UP_CHUNK 64
 /*
- * A descent keeps so many nodes on a layer, a share of the ef that it is for: where data come in clusters, the nearest
- * node of a layer is often in another cluster than the nearest of the layer below, and a walk on layer 0 that begins in
- * the wrong one leaves it only with a large ef.  The topmost layers, with m = 16 some dozens of nodes, are descended
- * greedily; but never layer 1, which says where the walk on layer 0 begins.
+ * A descent keeps so many nodes on a layer, a share of the ef that it is for: where data come in
+ * clusters, the nearest node of a layer is often in another cluster than the nearest of the layer
+ * below, and a walk on layer 0 that begins in the wrong one leaves it only with a large ef. The
+ * topmost layers, with m = 16 some dozens of nodes, are descended greedily; but never layer 1,
+ * which says where the walk on layer 0 begins.
  *
- * By inner product few link to short vectors, and a cluster of them has few ways in: there it has to be twice as many.
+ * By inner product few link to short vectors, and a cluster of them has few ways in: there it has
+ * to be twice as many.
  */
 #define LEAST_BREADTH 3
 #define EF_PER_BREADTH 8
@@ -40,7 +44,10 @@
 #define GREEDY_LAYERS 2
 /* So few discarded candidates are sorted rather than divided first. */
 #define LITTLE_TO_SORT 32
-/* Nodes that a search expands beside those that stay in its pool; each leads to m or so that are new. */
+/*
+ * Nodes that a search expands beside those that stay in its pool; each leads to m or so that are
+ * new.
+ */
 #define EXPANDED_ON_THE_WAY 8
 
 GraphSearch *
@@ -68,7 +75,10 @@ candidates_reserve(Candidate *candidates, int *size, int wanted)
 	return repalloc_huge(candidates, (Size) *size * sizeof(Candidate));
 }
 
-/* How many of the pool are no farther than dist.  Without a branch on what is compared, since that is a coin toss. */
+/*
+ * How many of the pool are no farther than dist. Without a branch on what is compared, since that
+ * is a coin toss.
+ */
 static inline int
 search_rank(const GraphSearch *search, float dist)
 {
@@ -136,7 +146,9 @@ search_bound(const GraphSearch *search, float *farthest)
 	return true;
 }
 
-/* Is there a distance from which on nothing enters the pool, as it is bounded or full?  Which one? */
+/*
+ * Is there a distance from which on nothing enters the pool, as it is bounded or full? Which one?
+ */
 static inline bool
 search_limit(const GraphSearch *search, float *limit)
 {
@@ -203,8 +215,8 @@ search_offer(GraphSearch *search, int nfound)
 		search->ndiscarded = 0;
 	/* all may enter the pool, and what is in the pool leave it, be there ever so many dead */
 	search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + nfound);
-	search->discarded =
-		candidates_reserve(search->discarded, &search->discarded_size, search->ndiscarded + search->npool + nfound);
+	search->discarded = candidates_reserve(search->discarded, &search->discarded_size,
+										   search->ndiscarded + search->npool + nfound);
 	for (int i = 0; i < nfound; i++)
 	{
 		bool near = !limited | (found[i].dist < limit);
@@ -222,7 +234,8 @@ search_offer(GraphSearch *search, int nfound)
 static Size
 search_memory(const GraphSearch *search)
 {
-	return visited_memory(&search->visited) + ((Size) search->npool + search->ndiscarded) * sizeof(Candidate);
+	return visited_memory(&search->visited) +
+		   ((Size) search->npool + search->ndiscarded) * sizeof(Candidate);
 }
 
 static bool
@@ -234,8 +247,8 @@ search_at_limit(const GraphSearch *search)
 }
 
 /*
- * Marks the nearest candidate that is not expanded as such, copies its unvisited neighbours to `batch` and starts
- * fetching them.  Returns how many there are; 0 when the whole pool is expanded.
+ * Marks the nearest candidate that is not expanded as such, copies its unvisited neighbours to
+ * `batch` and starts fetching them. Returns how many there are; 0 when the whole pool is expanded.
  */
 static int
 search_next_batch(GraphSearch *search, NodeId *batch)
@@ -267,9 +280,9 @@ search_next_batch(GraphSearch *search, NodeId *batch)
 }
 
 /*
- * Expands candidates, nearest first, until the whole pool is expanded or a limit is met.  While a batch is on its way
- * from memory the next one is collected, from the pool as it is: the candidate that is expanded too early by this would
- * nearly always have been expanded anyway.
+ * Expands candidates, nearest first, until the whole pool is expanded or a limit is met. While a
+ * batch is on its way from memory the next one is collected, from the pool as it is: the candidate
+ * that is expanded too early by this would nearly always have been expanded anyway.
  */
 static void
 search_run(GraphSearch *search)
@@ -288,7 +301,8 @@ search_run(GraphSearch *search)
 		search->limited = search_at_limit(search);
 		if (!search->limited)
 			nahead = search_next_batch(search, ahead);
-		search_offer(search, store->visit(store, search->query, search->layer, batch, nbatch, search->found));
+		search_offer(search, store->visit(store, search->query, search->layer, batch, nbatch,
+										  search->found));
 		CHECK_FOR_INTERRUPTS();
 		if (nahead == 0 && !search->limited)
 			nahead = search_next_batch(search, ahead);
@@ -339,7 +353,8 @@ graph_search_layer(GraphSearch *search, const CodeQuery *query, int layer, int e
 }
 
 void
-graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const GraphBound *bound, int nentries)
+graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const GraphBound *bound,
+					int nentries)
 {
 	search->ef = GRAPH_REACH_MOST * ef;
 	search->bound = *bound;
@@ -400,11 +415,15 @@ graph_search_descend(GraphSearch *search, const CodeQuery *query, int layer, int
 		n = graph_search_down(search, above, n);
 	}
 	if (n == 0)
-		search->npool = search->nlive = search->ndiscarded = search->bound.rank = 0; /* nothing to go on with */
+		/* nothing to go on with */
+		search->npool = search->nlive = search->ndiscarded = search->bound.rank = 0;
 	return n;
 }
 
-/* Puts a candidate among those found, nearest first, of which the n nearest are kept; returns how many they are. */
+/*
+ * Puts a candidate among those found, nearest first, of which the n nearest are kept; returns how
+ * many they are.
+ */
 static inline int
 keep_nearest(Candidate **nearest, int found, int n, Candidate *candidate)
 {
@@ -423,7 +442,9 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 	int found = 0;
 
 	Assert(n > 0 && n <= GRAPH_MAX_RUNNERS_UP);
-	/* backwards: what was discarded last is nearer, mostly, so the limit is soon what it comes to */
+	/*
+	 * backwards: what was discarded last is nearer, mostly, so the limit is soon what it comes to
+	 */
 	for (int end = search->ndiscarded; end > 0; end -= Min(end, RUNNERS_UP_CHUNK))
 	{
 		Candidate *within[RUNNERS_UP_CHUNK];
@@ -435,7 +456,8 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 			Candidate *candidate = &search->discarded[i];
 
 			within[nwithin] = candidate;
-			nwithin += (candidate->dist < limit) & !(candidate->flags & (CANDIDATE_BRIDGE | CANDIDATE_TAKEN));
+			nwithin += (candidate->dist < limit) &
+					   !(candidate->flags & (CANDIDATE_BRIDGE | CANDIDATE_TAKEN));
 		}
 		for (int i = nwithin - 1; i >= 0; i--)
 		{
@@ -462,7 +484,10 @@ graph_search_runners_up(GraphSearch *search, int n, float limit, Candidate *out)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Orders candidates such that the last `wanted` are the nearest, farthest first; the others are in no order. */
+/*
+ * Orders candidates such that the last `wanted` are the nearest, farthest first; the others are in
+ * no order.
+ */
 static void
 order_nearest(Candidate *candidates, int n, int wanted)
 {
@@ -491,7 +516,10 @@ order_nearest(Candidate *candidates, int n, int wanted)
 				candidates[j--] = swap;
 			}
 		}
-		/* [from, j] are no nearer than the pivot, [i, end) no farther, and what is between is at its distance */
+		/*
+		 * [from, j] are no nearer than the pivot, [i, end) no farther, and what is between is at
+		 * its distance
+		 */
 		if (border >= i)
 			from = i;
 		else if (border <= j)
@@ -552,8 +580,8 @@ graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound)
 }
 
 /*
- * The pool's candidates have been returned to whoever asks for more, so they leave the pool for good; visited keeps them
- * from coming back.
+ * The pool's candidates have been returned to whoever asks for more, so they leave the pool for
+ * good; visited keeps them from coming back.
  */
 bool
 graph_search_resume(GraphSearch *search, int ef)

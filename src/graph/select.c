@@ -1,8 +1,9 @@
 /*
  * select.c: which of its candidates a node takes as neighbours (Algorithm 4 of the paper).
  *
- * Rejected candidates stay rejected, but for inner products and bit strings: filling the list up with them costs more in
- * the walk than it brings.  Distances between candidates are measured from code to code, by the store's select_coder.
+ * Rejected candidates stay rejected, but for inner products and bit strings: filling the list up
+ * with them costs more in the walk than it brings. Distances between candidates are measured from
+ * code to code, by the store's select_coder.
  */
 #include "postgres.h"
 
@@ -11,13 +12,14 @@
 #include "graph/order.h"
 
 /*
- * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit vectors; its root on L1 and
- * Jaccard.  Inner products may be negative, where a factor has no meaning, and do not obey a triangle inequality: a long
- * vector is nearer to everything than its base is and rejects nearly all of it, so there the list is filled up.
+ * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit
+ * vectors; its root on L1 and Jaccard. Inner products may be negative, where a factor has no
+ * meaning, and do not obey a triangle inequality: a long vector is nearer to everything than its
+ * base is and rejects nearly all of it, so there the list is filled up.
  *
- * Distances of bit strings take few values, and ties reject.  So lists are short unless they are filled up, and what is
- * near is not found by way of them.  A new node there takes as many links on layer 0 as it has room for, and Hamming
- * distances prune as they are.
+ * Distances of bit strings take few values, and ties reject. So lists are short unless they are
+ * filled up, and what is near is not found by way of them. A new node there takes as many links on
+ * layer 0 as it has room for, and Hamming distances prune as they are.
  */
 void
 graph_select_rules(GraphStore *store, CodeMetric metric)
@@ -66,7 +68,10 @@ graph_select_create(GraphStore *store, int max_candidates)
 	return select;
 }
 
-/* Neighbours already chosen that a candidate is held against at once: most candidates pass, and one by one is slow. */
+/*
+ * Neighbours already chosen that a candidate is held against at once: most candidates pass, and one
+ * by one is slow.
+ */
 #define BATCH 8
 
 /* Is a candidate farther from all these than from the base, by the factor alpha? */
@@ -93,13 +98,14 @@ passes(GraphSelect *select, float dist, const void *code, const void **others, i
 }
 
 /*
- * The selection proper: `codes[i]` is the code of candidates[i], or NULL when it is gone.  The first nchosen are chosen
- * already.  Of two candidates that were selected together before neither rejects the other, so that those are held
- * against the others only: a list which one node joined costs a row of the matrix of distances and not all of it.
+ * The selection proper: `codes[i]` is the code of candidates[i], or NULL when it is gone. The first
+ * nchosen are chosen already. Of two candidates that were selected together before neither rejects
+ * the other, so that those are held against the others only: a list which one node joined costs a
+ * row of the matrix of distances and not all of it.
  */
 static int
-select_from(GraphSelect *select, const Candidate *candidates, const void **codes, int n, int nchosen, int limit,
-			NodeId *chosen)
+select_from(GraphSelect *select, const Candidate *candidates, const void **codes, int n,
+			int nchosen, int limit, NodeId *chosen)
 {
 	int nfresh = nchosen;
 	int nrejected = 0;
@@ -130,8 +136,8 @@ select_from(GraphSelect *select, const Candidate *candidates, const void **codes
 }
 
 /*
- * Measures candidates, whose codes are in select->codes, anew by `query`, and sorts them with their codes.  Those that
- * are gone are left out; returns how many there still are.
+ * Measures candidates, whose codes are in select->codes, anew by `query`, and sorts them with their
+ * codes. Those that are gone are left out; returns how many there still are.
  */
 static int
 select_measure(GraphSelect *select, const CodeQuery *query, Candidate *candidates, int n)
@@ -158,8 +164,8 @@ select_measure(GraphSelect *select, const CodeQuery *query, Candidate *candidate
 }
 
 int
-graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, double constant, const CodeQuery *query,
-			 NodeId *chosen)
+graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, double constant,
+			 const CodeQuery *query, NodeId *chosen)
 {
 	GraphStore *store = select->store;
 	int limit = store->wide ? Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M) : store->m;
@@ -190,7 +196,8 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	int nfound = 0;
 
 	/* first, since the base's code may be where the next ones are copied to */
-	query = coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
+	query =
+		coder_query_code(store->select_coder, select->query_memory, around->code, select->scratch);
 	store->codes(store, around->layer, around->nodes, around->n, select->codes);
 	for (int i = 0; i < around->n; i++)
 	{
@@ -210,7 +217,10 @@ measure_around(GraphSelect *select, const SelectAround *around)
 	return nfound;
 }
 
-/* Is a candidate among n sorted ones, of which none is farther?  Only those as near as it can be the same node. */
+/*
+ * Is a candidate among n sorted ones, of which none is farther? Only those as near as it can be the
+ * same node.
+ */
 static bool
 is_repeated(const Candidate *sorted, int n, const Candidate *candidate)
 {
@@ -253,5 +263,6 @@ graph_select_around(GraphSelect *select, const SelectAround *around, NodeId *cho
 		}
 	}
 	select->constant = 0;
-	return select_from(select, select->sorted, select->sorted_codes, nsorted, nchosen, around->limit, chosen);
+	return select_from(select, select->sorted, select->sorted_codes, nsorted, nchosen,
+					   around->limit, chosen);
 }

@@ -1,5 +1,6 @@
 /*
- * visited.c: growing and emptying the set of visited nodes, and full buckets.  The rest is inline in visited.h.
+ * visited.c: growing and emptying the set of visited nodes, and full buckets. The rest is inline in
+ * visited.h.
  */
 #include "postgres.h"
 
@@ -27,7 +28,8 @@ visited_allocate(VisitedSet *set, MemoryContext cxt, uint32 nbuckets)
 {
 	Size size = (Size) nbuckets * (sizeof(VisitedBucket) + sizeof(uint8));
 
-	set->memory = MemoryContextAllocExtended(cxt, size + sizeof(VisitedBucket), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->memory = MemoryContextAllocExtended(cxt, size + sizeof(VisitedBucket),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	set->buckets = (VisitedBucket *) TYPEALIGN(sizeof(VisitedBucket), set->memory);
 	set->used = (uint8 *) (set->buckets + nbuckets);
 	set->allocated = nbuckets;
@@ -50,7 +52,8 @@ visited_free(VisitedSet *set)
 void
 visited_reset(VisitedSet *set, uint32 expected)
 {
-	uint32 wanted = pg_nextpower2_32(Min(expected, VISITED_MOST_EXPECTED) / EXPECTED_PER_BUCKET + 1);
+	uint32 wanted =
+		pg_nextpower2_32(Min(expected, VISITED_MOST_EXPECTED) / EXPECTED_PER_BUCKET + 1);
 
 	wanted = Max(wanted, VISITED_LEAST_BUCKETS);
 	if (wanted > set->allocated)
@@ -72,7 +75,8 @@ visited_grow(VisitedSet *set)
 	VisitedSet old = *set;
 
 	if (old.mask >= PG_UINT32_MAX / (2 * VISITED_BUCKET_SIZE))
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many nodes visited by one search")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("too many nodes visited by one search")));
 	visited_allocate(set, GetMemoryChunkContext(old.memory), (old.mask + 1) * 2);
 	for (uint32 at = 0; at <= old.mask; at++)
 		for (int i = 0; i < old.used[at]; i++)
@@ -80,7 +84,10 @@ visited_grow(VisitedSet *set)
 	pfree(old.memory);
 }
 
-/* The bucket that has the key or, if none has, the one where its place is: the first that is not full. */
+/*
+ * The bucket that has the key or, if none has, the one where its place is: the first that is not
+ * full.
+ */
 static uint32
 visited_find(const VisitedSet *set, uint32 key)
 {

@@ -1,13 +1,14 @@
 /*
  * visited.h: the set of nodes that a search has met.
  *
- * Whether a node was met before is a coin toss, so a branch on it is predicted wrongly half of the time.  Therefore the table
- * consists of buckets as large as a cache line, all of whose places are compared at once, and a node is added without a
- * branch; only a full bucket, which is rare, goes on in the one behind it.  0 stands for an empty place (no node has that
- * address).
+ * Whether a node was met before is a coin toss, so a branch on it is predicted wrongly half of the
+ * time. Therefore the table consists of buckets as large as a cache line, all of whose places are
+ * compared at once, and a node is added without a branch; only a full bucket, which is rare, goes
+ * on in the one behind it. 0 stands for an empty place (no node has that address).
  *
- * A search says how many nodes it expects to meet and uses as much of the table as that takes, since emptying costs a
- * memset of what is in use; the table doubles as it fills up.  Its memory stays in the context it was created in.
+ * A search says how many nodes it expects to meet and uses as much of the table as that takes,
+ * since emptying costs a memset of what is in use; the table doubles as it fills up. Its memory
+ * stays in the context it was created in.
  */
 #ifndef HNSWC_VISITED_H
 #define HNSWC_VISITED_H
@@ -17,7 +18,9 @@
 #define VISITED_LEAST_BUCKETS 16
 #define VISITED_BUCKET_SIZE 16
 
-/* Four places, compared together; every CPU that there is a kernel for has an instruction for that. */
+/*
+ * Four places, compared together; every CPU that there is a kernel for has an instruction for that.
+ */
 typedef uint32 VisitedFour __attribute__((vector_size(16)));
 typedef uint64 VisitedPair __attribute__((vector_size(16)));
 

@@ -51,12 +51,14 @@ find_class(text *name)
 {
 	Oid class = get_opclass_oid(get_am_oid("hnsw", false), textToQualifiedNameList(name), false);
 	const char *fault;
-	const ElementType *type = own_class(get_opclass_family(class), get_opclass_input_type(class), &fault);
+	const ElementType *type =
+		own_class(get_opclass_family(class), get_opclass_input_type(class), &fault);
 
 	if (type == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-						errmsg("operator class \"%s\" cannot be used for an index", text_to_cstring(name)),
-						errdetail("%s", fault)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator class \"%s\" cannot be used for an index", text_to_cstring(name)),
+				 errdetail("%s", fault)));
 	return type;
 }
 
@@ -66,8 +68,9 @@ choose_shape(const ElementType *type, int dims, Datum options, IndexShape *shape
 	const HnswOptions *parsed = (const HnswOptions *) hnswoptions(options, true);
 
 	if (dims < 1 || dims > type->max_dims)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s must be from 1 to %d, not %d", type->dims_name, type->max_dims, dims)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be from 1 to %d, not %d", type->dims_name, type->max_dims, dims)));
 	type = element_type_of(type, dims);
 	memset(shape, 0, sizeof(*shape));
 	shape->type = type->id;
@@ -99,8 +102,9 @@ make_estimate(const IndexShape *shape, double rows, Estimate *estimate)
 	estimate->other_pages = 1 + ceil((double) code_params_size(&shape->spec) / PAGE_STREAM_SIZE);
 	side = build_side_size(&shape->spec);
 	pages = estimate->node_pages + estimate->upper_pages;
-	estimate->build_bytes = pages * (BLCKSZ + layout.slots_per_page * (side + 1.0)) * (1.0 + BUILD_OVERHEAD_SHARE) +
-							BUILD_OVERHEAD_BYTES + BLOCK_MAP_BYTES * (pages + estimate->vector_pages);
+	estimate->build_bytes =
+		pages * (BLCKSZ + layout.slots_per_page * (side + 1.0)) * (1.0 + BUILD_OVERHEAD_SHARE) +
+		BUILD_OVERHEAD_BYTES + BLOCK_MAP_BYTES * (pages + estimate->vector_pages);
 }
 
 PG_FUNCTION_INFO_V1(hnsw_estimate);
@@ -124,6 +128,7 @@ hnsw_estimate(PG_FUNCTION_ARGS)
 	row_add(&row, Int64GetDatum((int64) (estimate.node_pages + estimate.upper_pages) * BLCKSZ));
 	row_add(&row, Int64GetDatum((int64) estimate.vector_pages * BLCKSZ));
 	row_add(&row, Int64GetDatum((int64) all * BLCKSZ));
-	row_add(&row, CStringGetTextDatum(psprintf("%.0fMB", ceil(estimate.build_bytes / (1024.0 * 1024.0)))));
+	row_add(&row, CStringGetTextDatum(
+					  psprintf("%.0fMB", ceil(estimate.build_bytes / (1024.0 * 1024.0)))));
 	return row_finish(&row);
 }

@@ -37,8 +37,8 @@ nearest_add(NearestRows *nearest, int k, double distance)
 
 /* Measures the rows of a fetch against all questions. */
 static void
-measure_rows(SPITupleTable *rows, uint64 n, FmgrInfo *distance, const Questions *questions, NearestRows *nearest, int k,
-			 MemoryContext row_cxt)
+measure_rows(SPITupleTable *rows, uint64 n, FmgrInfo *distance, const Questions *questions,
+			 NearestRows *nearest, int k, MemoryContext row_cxt)
 {
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -51,7 +51,8 @@ measure_rows(SPITupleTable *rows, uint64 n, FmgrInfo *distance, const Questions 
 		{
 			value = PointerGetDatum(PG_DETOAST_DATUM(value));
 			for (int q = 0; q < questions->n; q++)
-				nearest_add(&nearest[q], k, DatumGetFloat8(FunctionCall2(distance, value, questions->values[q])));
+				nearest_add(&nearest[q], k,
+							DatumGetFloat8(FunctionCall2(distance, value, questions->values[q])));
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_cxt);
@@ -67,18 +68,22 @@ tell_progress(const IndexTarget *target, uint64 done, TimestampTz *told)
 		return;
 	*told = now;
 	ereport(NOTICE,
-			(errmsg("exact answers: " UINT64_FORMAT " of about %.0f rows of table \"%s\" read", done,
-					Max(target->table->rd_rel->reltuples, (double) done), RelationGetRelationName(target->table))));
+			(errmsg("exact answers: " UINT64_FORMAT " of about %.0f rows of table \"%s\" read",
+					done, Max(target->table->rd_rel->reltuples, (double) done),
+					RelationGetRelationName(target->table))));
 }
 
 NearestRows *
-exact_nearest(const IndexTarget *target, const TargetSql *sql, FmgrInfo *distance, const Questions *questions, int k)
+exact_nearest(const IndexTarget *target, const TargetSql *sql, FmgrInfo *distance,
+			  const Questions *questions, int k)
 {
 	MemoryContext cxt = GetMemoryChunkContext(questions->values);
 	NearestRows *nearest = MemoryContextAllocZero(cxt, Max(questions->n, 1) * sizeof(NearestRows));
-	MemoryContext row_cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw exact row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext row_cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw exact row", ALLOCSET_DEFAULT_SIZES);
 	char *query = psprintf("SELECT %s %s", sql->element, sql->from);
-	Portal portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
+	Portal portal =
+		SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
 	TimestampTz told = GetCurrentTimestamp();
 	uint64 done = 0;
 

@@ -23,8 +23,9 @@ explain_text(const ScanCounters *counters, ExplainState *es)
 					 "HNSW: %s  ef=%d rounds=%d nodes=" INT64_FORMAT " re-ranked=" INT64_FORMAT
 					 " returned=" INT64_FORMAT " kept back=" INT64_FORMAT " swept=" INT64_FORMAT
 					 " table rows=" INT64_FORMAT "\n",
-					 counters_strategy(counters), counters->ef, counters->rounds, counters->nodes, counters->reranked,
-					 counters->returned, counters->kept_back, counters->swept, counters->table_rows);
+					 counters_strategy(counters), counters->ef, counters->rounds, counters->nodes,
+					 counters->reranked, counters->returned, counters->kept_back, counters->swept,
+					 counters->table_rows);
 }
 
 static void
@@ -42,13 +43,15 @@ explain_properties(const ScanCounters *counters, ExplainState *es)
 }
 
 static void
-explain_node(PlanState *node, List *ancestors, const char *relationship, const char *plan_name, ExplainState *es)
+explain_node(PlanState *node, List *ancestors, const char *relationship, const char *plan_name,
+			 ExplainState *es)
 {
 	ScanCounters counters;
 
 	if (previous_explain_node)
 		previous_explain_node(node, ancestors, relationship, plan_name, es);
-	if (!es->analyze || !IsA(node, IndexScanState) || !counters_of(((IndexScanState *) node)->iss_ScanDesc, &counters))
+	if (!es->analyze || !IsA(node, IndexScanState) ||
+		!counters_of(((IndexScanState *) node)->iss_ScanDesc, &counters))
 		return;
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 		explain_text(&counters, es);

@@ -137,8 +137,8 @@ typedef struct NearestRows
  * For each question the distances of its k nearest rows, by reading all rows of the index from the
  * table once.  Needs SPI. Tells by NOTICEs how far it is, if it takes long.
  */
-extern NearestRows *exact_nearest(const IndexTarget *target, const TargetSql *sql, FmgrInfo *distance,
-								  const Questions *questions, int k);
+extern NearestRows *exact_nearest(const IndexTarget *target, const TargetSql *sql,
+								  FmgrInfo *distance, const Questions *questions, int k);
 /* Adds a distance to the k smallest. */
 extern void nearest_add(NearestRows *nearest, int k, double distance);
 

@@ -87,7 +87,8 @@ follow_page(Prewarm *prewarm, BlockNumber block, Page page)
 		n = links_read(slot_links(layout, slot), GRAPH_CAPACITY(layout->m, slot->layer), links);
 		for (int j = 0; j < n; j++)
 			meet_node(prewarm, links[j], layer_kind(slot->layer));
-		meet_node(prewarm, slot->next, slot->layer == 0 ? PAGE_DUPLICATE : layer_kind(slot->layer - 1));
+		meet_node(prewarm, slot->next,
+				  slot->layer == 0 ? PAGE_DUPLICATE : layer_kind(slot->layer - 1));
 	}
 }
 
@@ -158,10 +159,12 @@ static BlockNumber
 read_nodes(Prewarm *prewarm, NodeId entry)
 {
 	PageStore *pages = page_store_open(prewarm->reader.index, prewarm->state, true);
-	int nparams = (int) ((code_params_size(&prewarm->state->spec) + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE);
+	int nparams =
+		(int) ((code_params_size(&prewarm->state->spec) + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE);
 	int layer;
 
-	prewarm->blocks = MemoryContextAllocHuge(CurrentMemoryContext, (Size) prewarm->nblocks * sizeof(BlockNumber));
+	prewarm->blocks =
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) prewarm->nblocks * sizeof(BlockNumber));
 	prewarm->kinds = MemoryContextAllocHuge(CurrentMemoryContext, prewarm->nblocks);
 	memset(prewarm->kinds, NOT_MET, prewarm->nblocks);
 	meet_block(prewarm, HNSWC_META_BLOCK, PAGE_META);
@@ -194,7 +197,8 @@ parse_what(const char *what)
 	if (strcmp(what, "nodes") == 0)
 		return PREWARM_NODES;
 	if (strcmp(what, "all") != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is nothing \"%s\" to be read", what),
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("there is nothing \"%s\" to be read", what),
 						errhint("Valid values are \"upper\", \"nodes\", and \"all\".")));
 	return PREWARM_ALL;
 }

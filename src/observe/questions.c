@@ -40,8 +40,8 @@ check_type(Oid found, Oid wanted)
 {
 	if (found != wanted)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the index is searched for values of type %s, not %s", format_type_be(wanted),
-							   format_type_be(found)),
+						errmsg("the index is searched for values of type %s, not %s",
+							   format_type_be(wanted), format_type_be(found)),
 						errhint("Cast the queries to type %s.", format_type_be(wanted))));
 }
 
@@ -58,7 +58,9 @@ sample_rows(Questions *questions, SPITupleTable *rows, uint64 n, uint64 *seen, M
 
 		if (isnull)
 			continue;
-		place = questions->n < questions->size ? questions->n : pg_prng_uint64_range(&pg_global_prng_state, 0, *seen);
+		place = questions->n < questions->size
+					? questions->n
+					: pg_prng_uint64_range(&pg_global_prng_state, 0, *seen);
 		(*seen)++;
 		if (place >= questions->size)
 			continue;
@@ -76,12 +78,14 @@ void
 questions_sample(Questions *questions, const char *query, Oid type)
 {
 	MemoryContext cxt = GetMemoryChunkContext(questions->values);
-	Portal portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
+	Portal portal =
+		SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
 	uint64 seen = 0;
 
 	if (portal->tupDesc == NULL || portal->tupDesc->natts != 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the query has to return one column, of type %s", format_type_be(type))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the query has to return one column, of type %s", format_type_be(type))));
 	check_type(TupleDescAttr(portal->tupDesc, 0)->atttypid, type);
 	for (;;)
 	{

@@ -142,7 +142,8 @@ leave_out_self(Recall *recall, NearestRows *rows, Datum question)
 			;
 		if (place < rows->n)
 		{
-			memmove(&rows->distances[place], &rows->distances[place + 1], (rows->n - place - 1) * sizeof(double));
+			memmove(&rows->distances[place], &rows->distances[place + 1],
+					(rows->n - place - 1) * sizeof(double));
 			rows->n--;
 		}
 	}
@@ -152,7 +153,8 @@ leave_out_self(Recall *recall, NearestRows *rows, Datum question)
 static void
 set_setting(const char *name, const char *value)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 }
 
 /* Reads the true nearest rows from the table, by no index. */
@@ -162,8 +164,8 @@ find_exact(Recall *recall)
 	int level = NewGUCNestLevel();
 
 	set_setting("enable_indexscan", "off");
-	recall->exact =
-		exact_nearest(&recall->target, &recall->sql, &recall->distance, &recall->questions, rows_asked(recall));
+	recall->exact = exact_nearest(&recall->target, &recall->sql, &recall->distance,
+								  &recall->questions, rows_asked(recall));
 	AtEOXact_GUC(true, level);
 	for (int q = 0; q < recall->questions.n; q++)
 		leave_out_self(recall, &recall->exact[q], recall->questions.values[q]);
@@ -174,8 +176,8 @@ static void
 prepare_search(Recall *recall)
 {
 	const TargetSql *sql = &recall->sql;
-	char *query = psprintf("SELECT %s %s $1 %s ORDER BY %s %s $1 LIMIT %d", sql->element, sql->op, sql->from,
-						   sql->element, sql->op, rows_asked(recall));
+	char *query = psprintf("SELECT %s %s $1 %s ORDER BY %s %s $1 LIMIT %d", sql->element, sql->op,
+						   sql->from, sql->element, sql->op, rows_asked(recall));
 	Oid type = sql->type;
 
 	recall->plan = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
@@ -199,9 +201,9 @@ search(Recall *recall, Datum question)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(SPI_result));
 	INSTR_TIME_SET_CURRENT(end);
 	if (last_scan.index != RelationGetRelid(recall->target.index))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the planner does not use index \"%s\"", RelationGetRelationName(recall->target.index))));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the planner does not use index \"%s\"",
+							   RelationGetRelationName(recall->target.index))));
 	recall->found.n = 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -223,7 +225,8 @@ count_right(const NearestRows *found, const NearestRows *exact)
 {
 	int right = 0;
 
-	while (right < Min(found->n, exact->n) && found->distances[right] <= exact->distances[exact->n - 1])
+	while (right < Min(found->n, exact->n) &&
+		   found->distances[right] <= exact->distances[exact->n - 1])
 		right++;
 	return right;
 }
@@ -311,7 +314,8 @@ run(Recall *recall, int sample, const char *queries, FunctionCallInfo fcinfo)
 	target_describe(&recall->target, &recall->sql);
 	fmgr_info(recall->sql.distance, &recall->distance);
 	if (recall->questions.are_rows)
-		questions_sample(&recall->questions, psprintf("SELECT %s %s", recall->sql.element, recall->sql.from),
+		questions_sample(&recall->questions,
+						 psprintf("SELECT %s %s", recall->sql.element, recall->sql.from),
 						 recall->sql.type);
 	find_exact(recall);
 	if (recall->questions.n > 0)
@@ -333,7 +337,8 @@ static void
 check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s may not be null", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s may not be null", name)));
 }
 
 /* What both functions begin with. */
@@ -367,7 +372,8 @@ hnsw_recall(PG_FUNCTION_ARGS)
 	check_range("sample", PG_GETARG_INT32(2), MAX_SAMPLE);
 	questions_create(&recall.questions, PG_GETARG_INT32(2));
 	recall.questions.are_rows = PG_ARGISNULL(3);
-	run(&recall, PG_GETARG_INT32(2), PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)), fcinfo);
+	run(&recall, PG_GETARG_INT32(2), PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)),
+		fcinfo);
 	target_close(&recall.target);
 	PG_RETURN_NULL();
 }
@@ -380,7 +386,8 @@ hnsw_recall_array(PG_FUNCTION_ARGS)
 
 	begin(&recall, fcinfo, 2, 3);
 	check_not_null(fcinfo, 1, "queries");
-	questions_from_array(&recall.questions, PG_GETARG_ARRAYTYPE_P(1), recall.target.index->rd_opcintype[0]);
+	questions_from_array(&recall.questions, PG_GETARG_ARRAYTYPE_P(1),
+						 recall.target.index->rd_opcintype[0]);
 	run(&recall, recall.questions.n, NULL, fcinfo);
 	target_close(&recall.target);
 	PG_RETURN_NULL();

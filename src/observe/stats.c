@@ -86,12 +86,15 @@ static void
 sample_code(Stats *stats, const void *code)
 {
 	CodeSample *sample = &stats->sample;
-	uint64 place = sample->n < DRIFT_SAMPLE ? sample->n : pg_prng_uint64_range(&pg_global_prng_state, 0, sample->seen);
+	uint64 place = sample->n < DRIFT_SAMPLE
+					   ? sample->n
+					   : pg_prng_uint64_range(&pg_global_prng_state, 0, sample->seen);
 
 	sample->seen++;
 	if (place >= DRIFT_SAMPLE)
 		return;
-	memcpy(sample->codes + place * stats->state->layout.code_size, code, stats->state->layout.code_size);
+	memcpy(sample->codes + place * stats->state->layout.code_size, code,
+		   stats->state->layout.code_size);
 	sample->n = Max(sample->n, (int) place + 1);
 }
 
@@ -226,7 +229,8 @@ centroid_drift(const Stats *stats)
 		double square = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		coder_decode(stats->state->coder, stats->sample.codes + (Size) i * stats->state->layout.code_size, vector,
+		coder_decode(stats->state->coder,
+					 stats->sample.codes + (Size) i * stats->state->layout.code_size, vector,
 					 scratch);
 		for (int d = 0; d < spec->dims; d++)
 		{
@@ -285,10 +289,10 @@ add_layers(ResultRow *row, const PageCounts *counts)
 		nodes[i] = Int64GetDatum((int64) rint(n));
 		links[i] = Float8GetDatum(n > 0 ? counts->layers[i].links / n : 0);
 	}
-	row_add(row,
-			PointerGetDatum(construct_array(nodes, top + 1, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	row_add(row, PointerGetDatum(
-					 construct_array(links, top + 1, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	row_add(row, PointerGetDatum(construct_array(nodes, top + 1, INT8OID, sizeof(int64),
+												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	row_add(row, PointerGetDatum(construct_array(links, top + 1, FLOAT8OID, sizeof(float8),
+												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 }
 
 static void
@@ -303,8 +307,9 @@ add_reach(ResultRow *row, const GraphReach *reach)
 	}
 	for (int i = 0; i < GRAPH_REACH_OCTAVES; i++)
 		octaves[i] = Float8GetDatum(exp2(reach->octaves[i]));
-	row_add(row, PointerGetDatum(construct_array(octaves, GRAPH_REACH_OCTAVES, FLOAT8OID, sizeof(float8),
-												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	row_add(row,
+			PointerGetDatum(construct_array(octaves, GRAPH_REACH_OCTAVES, FLOAT8OID, sizeof(float8),
+											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 }
 
 /* Slots of all kinds that have been used. */
@@ -331,7 +336,8 @@ add_age(ResultRow *row, const Stats *stats)
 		row_add_null(row);
 	else
 		row_add(row, Float8GetDatum(drift));
-	row_add(row, BoolGetDatum(drift > REINDEX_DRIFT || counts->free > REINDEX_FREE * slots_used(counts)));
+	row_add(row, BoolGetDatum(drift > REINDEX_DRIFT ||
+							  counts->free > REINDEX_FREE * slots_used(counts)));
 }
 
 static Datum
@@ -351,8 +357,8 @@ make_row(ResultRow *row, const IndexTarget *target, const Stats *stats)
 	add_bytes(row, pages[PAGE_UPPER]);
 	add_bytes(row, pages[PAGE_VECTOR]);
 	add_bytes(row, pages[PAGE_DUPLICATE]);
-	add_bytes(row, pages[PAGE_META] + pages[PAGE_PARAMS] + pages[PAGE_MAP_LEAF] + pages[PAGE_MAP_INNER] +
-					   counts->empty_pages);
+	add_bytes(row, pages[PAGE_META] + pages[PAGE_PARAMS] + pages[PAGE_MAP_LEAF] +
+					   pages[PAGE_MAP_INNER] + counts->empty_pages);
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_NULL)));
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_ZERO)));
 	row_add(row, Int32GetDatum(settings_of(target->index).ef_search));
@@ -380,8 +386,8 @@ hnsw_stats(PG_FUNCTION_ARGS)
 	index_state_grow(stats.state, stats.nblocks);
 	reader_init(&stats.reader, target.index, stats.state);
 	stats.reader.strategy = GetAccessStrategy(BAS_BULKREAD);
-	stats.sample.codes =
-		MemoryContextAllocHuge(CurrentMemoryContext, (Size) DRIFT_SAMPLE * stats.state->layout.code_size);
+	stats.sample.codes = MemoryContextAllocHuge(
+		CurrentMemoryContext, (Size) DRIFT_SAMPLE * stats.state->layout.code_size);
 	count_pages(&stats, PG_GETARG_BOOL(1));
 	result = make_row(&row, &target, &stats);
 	FreeAccessStrategy(stats.reader.strategy);

@@ -35,9 +35,11 @@ table_of(Oid index)
 	const char *name = get_rel_name(index);
 
 	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no relation with OID %u", index)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("there is no relation with OID %u", index)));
 	if (!OidIsValid(table))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index", name)));
 	return table;
 }
 
@@ -47,17 +49,22 @@ check_index(Relation index)
 	const char *name = RelationGetRelationName(index);
 
 	if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is the index of a partitioned table", name),
-						errhint("Ask for the partitions' indexes: SELECT relid FROM pg_partition_tree('%s') "
-								"WHERE isleaf.",
-								name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is the index of a partitioned table", name),
+			 errhint("Ask for the partitions' indexes: SELECT relid FROM pg_partition_tree('%s') "
+					 "WHERE isleaf.",
+					 name)));
 	if (!own_index_oid(RelationGetRelid(index)))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an hnsw index", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an hnsw index", name)));
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot look at temporary index \"%s\" of another session", name)));
 	if (!index->rd_index->indisvalid)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("index \"%s\" is not valid", name),
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("index \"%s\" is not valid", name),
 						errhint("It is being built, or its build has failed: then REINDEX it.")));
 }
 
@@ -74,9 +81,10 @@ check_reader(const IndexTarget *target)
 	if (target->is_owner || pg_class_aclcheck(table, user, ACL_SELECT) == ACLCHECK_OK ||
 		has_privs_of_role(user, ROLE_PG_READ_ALL_STATS))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("permission denied for index \"%s\"", RelationGetRelationName(target->index)),
-					errhint("It takes SELECT on the table, or the role pg_read_all_stats.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for index \"%s\"", RelationGetRelationName(target->index)),
+			 errhint("It takes SELECT on the table, or the role pg_read_all_stats.")));
 }
 
 void
@@ -88,7 +96,8 @@ target_open(IndexTarget *target, Oid index, bool for_pages)
 	target->index = relation_open(index, AccessShareLock);
 	/* it may have been dropped and its OID given to another one before it was locked */
 	if (IndexGetRelation(index, true) != table)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no relation with OID %u", index)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("there is no relation with OID %u", index)));
 	target->is_owner = RELATION_OWNERCHECK(table, GetUserId());
 	check_index(target->index);
 	if (for_pages)
@@ -108,7 +117,8 @@ static char *
 predicate_text(Relation index)
 {
 	bool isnull;
-	Datum predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &isnull);
+	Datum predicate =
+		SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &isnull);
 
 	if (isnull)
 		return NULL;
@@ -132,16 +142,18 @@ target_describe(const IndexTarget *target, TargetSql *sql)
 	form = (Form_pg_operator) GETSTRUCT(tuple);
 	sql->type = type;
 	sql->distance = form->oprcode;
-	sql->op =
-		psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), NameStr(form->oprname));
+	sql->op = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+					   NameStr(form->oprname));
 	ReleaseSysCache(tuple);
-	sql->element = TextDatumGetCString(DirectFunctionCall3(
-		pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)), Int32GetDatum(1), BoolGetDatum(false)));
+	sql->element = TextDatumGetCString(
+		DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
+							Int32GetDatum(1), BoolGetDatum(false)));
 	initStringInfo(&buffer);
-	appendStringInfo(&buffer, "FROM ONLY %s WHERE (%s) IS NOT NULL",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(target->table)),
-												RelationGetRelationName(target->table)),
-					 sql->element);
+	appendStringInfo(
+		&buffer, "FROM ONLY %s WHERE (%s) IS NOT NULL",
+		quote_qualified_identifier(get_namespace_name(RelationGetNamespace(target->table)),
+								   RelationGetRelationName(target->table)),
+		sql->element);
 	if (predicate != NULL)
 		appendStringInfo(&buffer, " AND (%s)", predicate);
 	sql->from = buffer.data;
@@ -154,7 +166,8 @@ target_assume_owner(const IndexTarget *target, SavedUser *saved)
 	saved->nest_level = NewGUCNestLevel();
 	if (target->is_owner)
 	{
-		SetUserIdAndSecContext(target->table->rd_rel->relowner, saved->context | SECURITY_RESTRICTED_OPERATION);
+		SetUserIdAndSecContext(target->table->rd_rel->relowner,
+							   saved->context | SECURITY_RESTRICTED_OPERATION);
 		RESTRICT_SEARCH_PATH();
 	}
 }

@@ -1,24 +1,25 @@
 /*
  * alloc.c: slots and vector space, taken, freed and found again.
  *
- * New slots of a kind come from its fill page, which the meta page names: a free slot that is old enough, else one never
- * used.  When the fill page has none, the next is the head of the kind's free list (pages on which vacuum has freed
- * slots, in the order in which it did), if its slots may be reused already, else a new page.  So the meta page is locked
- * once a page, not once a slot.
+ * New slots of a kind come from its fill page, which the meta page names: a free slot that is old
+ * enough, else one never used. When the fill page has none, the next is the head of the kind's free
+ * list (pages on which vacuum has freed slots, in the order in which it did), if its slots may be
+ * reused already, else a new page. So the meta page is locked once a page, not once a slot.
  *
- * Vector space belongs to slots: a new element page gets a run of the vector stream for all of its slots at once.  Runs
- * lie behind each other in extents of consecutive blocks.
+ * Vector space belongs to slots: a new element page gets a run of the vector stream for all of its
+ * slots at once. Runs lie behind each other in extents of consecutive blocks.
  *
- * The file grows under the meta page's exclusive lock alone, a block at a time, and each block is in the meta page with the
- * edit that makes it a page.  So an extension that fails, on a full disk, holds nobody up and loses nothing: what was
- * appended before is used by the next.
+ * The file grows under the meta page's exclusive lock alone, a block at a time, and each block is
+ * in the meta page with the edit that makes it a page. So an extension that fails, on a full disk,
+ * holds nobody up and loses nothing: what was appended before is used by the next.
  *
- * A slot may be reused when no transaction is left that was running when it was freed (slot_freed()): whoever holds its
- * address from before, a scan or an insert, was.  The page's free_xid is that of the first it freed: a hint that saves
- * looking at the slots, and the order of the free list.
+ * A slot may be reused when no transaction is left that was running when it was freed
+ * (slot_freed()): whoever holds its address from before, a scan or an insert, was. The page's
+ * free_xid is that of the first it freed: a hint that saves looking at the slots, and the order of
+ * the free list.
  *
- * Locks: the fill page's exclusive lock while a slot is taken; to change pages, the meta page's and then the page's.  None
- * of them is waited for by who holds it: see reader_lock_page().
+ * Locks: the fill page's exclusive lock while a slot is taken; to change pages, the meta page's and
+ * then the page's. None of them is waited for by who holds it: see reader_lock_page().
  */
 #include "postgres.h"
 
@@ -88,12 +89,15 @@ take_slot(PageReader *reader, PageEdit *edit, PageKind kind, BlockNumber block, 
 				 layout->slot_start + (place->slot + 1) * layout->slot_size);
 	}
 	if (kind == PAGE_ELEMENT && layout->vector_size > 0)
-		vector_place(layout, tail->vector_block, tail->vector_offset, place->slot, &place->vector_block,
-					 &place->vector_offset);
+		vector_place(layout, tail->vector_block, tail->vector_offset, place->slot,
+					 &place->vector_block, &place->vector_offset);
 	return true;
 }
 
-/* Locks the meta page exclusively and makes sure that what it says of the vector stream is possible. */
+/*
+ * Locks the meta page exclusively and makes sure that what it says of the vector stream is
+ * possible.
+ */
 static Buffer
 lock_meta(PageReader *reader)
 {
@@ -112,7 +116,8 @@ lock_meta(PageReader *reader)
 static uint64
 stream_left(const MetaPage *meta)
 {
-	return (uint64) (meta->vector_end - meta->vector_block) * PAGE_STREAM_SIZE - meta->vector_offset;
+	return (uint64) (meta->vector_end - meta->vector_block) * PAGE_STREAM_SIZE -
+		   meta->vector_offset;
 }
 
 /* Makes sure that the extent has room for a run of `size` bytes; the meta page is locked. */
@@ -120,7 +125,8 @@ static void
 extend_stream(PageReader *reader, Buffer meta_buffer, uint64 size, bool wal)
 {
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
-	uint32 pages = stream_left(meta) < size ? page_extent(&reader->state->layout, meta->vector_end) : 0;
+	uint32 pages =
+		stream_left(meta) < size ? page_extent(&reader->state->layout, meta->vector_end) : 0;
 
 	for (uint32 i = 0; i < pages; i++)
 	{
@@ -161,7 +167,8 @@ pop_free_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 	buffer = reader_lock_page(reader, block, kind, BUFFER_LOCK_EXCLUSIVE);
 	tail = page_tail(BufferGetPage(buffer));
 	if (!(tail->flags & PAGE_ON_FREE_LIST))
-		page_corrupted(reader->index, block, "the page is on the free list and says that it is not");
+		page_corrupted(reader->index, block,
+					   "the page is on the free list and says that it is not");
 	old_enough = may_reuse(tail->free_xid);
 	if (old_enough)
 	{
@@ -201,7 +208,8 @@ alloc_block(PageReader *reader)
 	}
 	if (nblocks > page_max_block(&reader->state->layout))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("index \"%s\" has reached its largest size", RelationGetRelationName(reader->index)),
+						errmsg("index \"%s\" has reached its largest size",
+							   RelationGetRelationName(reader->index)),
 						errhint("Partition the table.")));
 	return page_append(reader->index, MAIN_FORKNUM);
 }
@@ -220,7 +228,10 @@ add_node_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 	int m;
 	int n;
 
-	/* the node page comes before its vectors, for vacuum then knows where they are; it stays empty until all is there */
+	/*
+	 * the node page comes before its vectors, for vacuum then knows where they are; it stays empty
+	 * until all is there
+	 */
 	if (run > 0)
 		extend_stream(reader, meta_buffer, run, wal);
 	edit_init(&edit, reader->index, wal);
@@ -234,8 +245,8 @@ add_node_page(PageReader *reader, PageKind kind, Buffer meta_buffer, bool wal)
 
 		edit_set(&edit, n, &tail->vector_block, meta->vector_block);
 		edit_set(&edit, n, &tail->vector_offset, (uint16) meta->vector_offset);
-		vector_place(layout, meta->vector_block, meta->vector_offset, layout->slots_per_page, &next_block,
-					 &next_offset);
+		vector_place(layout, meta->vector_block, meta->vector_offset, layout->slots_per_page,
+					 &next_block, &next_offset);
 		edit_set(&edit, m, &meta->vector_block, next_block);
 		edit_set(&edit, m, &meta->vector_offset, next_offset);
 	}
@@ -264,7 +275,8 @@ void
 alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place)
 {
 	Buffer meta_buffer = reader_pin(reader, HNSWC_META_BLOCK, PAGE_META);
-	BlockNumber fill = *(volatile BlockNumber *) &page_meta(BufferGetPage(meta_buffer))->fill_page[kind];
+	BlockNumber fill =
+		*(volatile BlockNumber *) &page_meta(BufferGetPage(meta_buffer))->fill_page[kind];
 
 	reader_unpin(reader, meta_buffer);
 	Assert(kind < PAGE_NODE_KINDS && !reader->lock && !page_lock_is_held());
@@ -291,7 +303,8 @@ alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind)
 		int n;
 
 		if (meta->free_tail[kind] == block)
-			page_corrupted(reader->index, block, "the page ends the free list and says that it is not on it");
+			page_corrupted(reader->index, block,
+						   "the page ends the free list and says that it is not on it");
 		edit_init(&edit, reader->index, true);
 		m = edit_page(&edit, meta_buffer);
 		n = edit_page(&edit, buffer);

@@ -1,23 +1,26 @@
 /*
  * buffers.c: getting at pages, fast.
  *
- * A search touches hundreds of pages, nearly all of them in shared buffers.  ReadBuffer() spends most of its time in the
- * buffer mapping table; so the backend remembers in which buffer it last saw a block and asks ReadRecentBuffer(), which
- * checks and pins it.  A memory that is wrong costs one ReadBuffer().  Before the pins of a batch are taken, descriptors
- * and page bytes are prefetched into the CPU's cache.
+ * A search touches hundreds of pages, nearly all of them in shared buffers. ReadBuffer() spends
+ * most of its time in the buffer mapping table; so the backend remembers in which buffer it last
+ * saw a block and asks ReadRecentBuffer(), which checks and pins it. A memory that is wrong costs
+ * one ReadBuffer(). Before the pins of a batch are taken, descriptors and page bytes are prefetched
+ * into the CPU's cache.
  *
- * Neither ReadRecentBuffer() nor a reading without a pin (glance.h) raises a buffer's usage count, by which the clock sweep
- * chooses what leaves shared buffers.  So a page whose count the sweep has lowered goes through ReadBuffer(), which raises
- * it by one: a page used often stays as long as if every use were a ReadBuffer(), and where nothing is swept that costs
- * nothing.
+ * Neither ReadRecentBuffer() nor a reading without a pin (glance.h) raises a buffer's usage count,
+ * by which the clock sweep chooses what leaves shared buffers. So a page whose count the sweep has
+ * lowered goes through ReadBuffer(), which raises it by one: a page used often stays as long as if
+ * every use were a ReadBuffer(), and where nothing is swept that costs nothing.
  *
- * This is the only file of src/page, src/build and src/am that calls ReadBuffer(), but for the heap's pages (rows.c).  A
- * block's number may come from a damaged page.  Before a block is read it is compared with the file's end, and before it
- * is locked with the kind expected and with the locks that this backend holds: nobody waits for himself, and since pages
- * are locked in the order of their kinds, nobody waits for anybody who waits for him.
+ * This is the only file of src/page, src/build and src/am that calls ReadBuffer(), but for the
+ * heap's pages (rows.c). A block's number may come from a damaged page. Before a block is read it
+ * is compared with the file's end, and before it is locked with the kind expected and with the
+ * locks that this backend holds: nobody waits for himself, and since pages are locked in the order
+ * of their kinds, nobody waits for anybody who waits for him.
  *
- * A page's tail is checked when it enters the memory, not at each pin.  Locks: a pin is enough for reading, but during
- * recovery, when replay may have marked a buffer valid before its page image is there, the share lock is taken too.
+ * A page's tail is checked when it enters the memory, not at each pin. Locks: a pin is enough for
+ * reading, but during recovery, when replay may have marked a buffer valid before its page image is
+ * there, the share lock is taken too.
  */
 #include "postgres.h"
 
@@ -44,7 +47,8 @@ void
 page_corrupted(Relation index, BlockNumber block, const char *what)
 {
 	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-					errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block, what),
+					errmsg("index \"%s\" is damaged at block %u: %s",
+						   RelationGetRelationName(index), block, what),
 					errhint("REINDEX the index.")));
 }
 
@@ -52,7 +56,8 @@ page_corrupted(Relation index, BlockNumber block, const char *what)
 static inline bool
 kind_matches(uint8 found, PageKind kind)
 {
-	return found == kind || (kind == PAGE_ANY_NODE && (found == PAGE_ELEMENT || found == PAGE_UPPER));
+	return found == kind ||
+		   (kind == PAGE_ANY_NODE && (found == PAGE_ELEMENT || found == PAGE_UPPER));
 }
 
 void
@@ -64,12 +69,13 @@ page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 		return;
 	if (PageIsNew(page))
 		page_corrupted(index, block, "the page is empty");
-	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID || tail->kind >= PAGE_KINDS ||
-		PageGetSpecialSize(page) != page_tail_size(tail->kind) ||
+	if (PageGetPageSize(page) != BLCKSZ || tail->page_id != HNSWC_PAGE_ID ||
+		tail->kind >= PAGE_KINDS || PageGetSpecialSize(page) != page_tail_size(tail->kind) ||
 		((PageHeader) page)->pd_upper != ((PageHeader) page)->pd_special)
 		page_corrupted(index, block, "it is not a page of this access method");
 	if (!kind_matches(tail->kind, kind))
-		page_corrupted(index, block, psprintf("expected a page of kind %d, not %d", kind, tail->kind));
+		page_corrupted(index, block,
+					   psprintf("expected a page of kind %d, not %d", kind, tail->kind));
 }
 
 uint32
@@ -82,7 +88,8 @@ page_used(PageReader *reader, BlockNumber block, Page page)
 	if (tail->used > layout->slots_per_page || tail->nfree > tail->used)
 		page_corrupted(reader->index, block, "more slots in use than fit");
 	/* or a full-page image would leave slots out */
-	if (tail->used > 0 && ((PageHeader) page)->pd_lower != layout->slot_start + tail->used * layout->slot_size)
+	if (tail->used > 0 &&
+		((PageHeader) page)->pd_lower != layout->slot_start + tail->used * layout->slot_size)
 		page_corrupted(reader->index, block, "the page's header contradicts its number of slots");
 	return tail->used;
 }
@@ -96,11 +103,14 @@ reader_check_block(PageReader *reader, BlockNumber block)
 		index_state_grow(reader->state, RelationGetNumberOfBlocks(reader->index));
 		if (block >= reader->state->nblocks)
 			page_corrupted(reader->index, block,
-						   psprintf("the block is referred to, but the file has only %u", reader->state->nblocks));
+						   psprintf("the block is referred to, but the file has only %u",
+									reader->state->nblocks));
 	}
 }
 
-/* Looks the block up in the buffer mapping table and remembers where it is; raises its usage count. */
+/*
+ * Looks the block up in the buffer mapping table and remembers where it is; raises its usage count.
+ */
 static Buffer
 reader_pin_slowly(PageReader *reader, BlockNumber block, PageKind kind)
 {
@@ -178,25 +188,28 @@ reader_raise(PageReader *reader, BlockNumber block, PageKind kind)
 bool
 page_lock_is_held(void)
 {
-	return LWLockAnyHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(0)), NBuffers, BUFFERDESC_PAD_TO_SIZE);
+	return LWLockAnyHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(0)), NBuffers,
+							 BUFFERDESC_PAD_TO_SIZE);
 }
 #endif
 
 /*
- * Locks a pinned buffer, unless this backend has it locked already: then an address has led back to a page that is being
- * changed, and the wait would have no end.
+ * Locks a pinned buffer, unless this backend has it locked already: then an address has led back to
+ * a page that is being changed, and the wait would have no end.
  */
 static void
 lock_buffer(Relation index, Buffer buffer, int mode)
 {
-	if (!BufferIsLocal(buffer) && LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1))))
-		page_corrupted(index, BufferGetBlockNumber(buffer), "an address leads to the page that it is on");
+	if (!BufferIsLocal(buffer) &&
+		LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1))))
+		page_corrupted(index, BufferGetBlockNumber(buffer),
+					   "an address leads to the page that it is on");
 	LockBuffer(buffer, mode);
 }
 
 /*
- * Locks a pinned buffer having made sure of its kind.  A page's kind is there before anybody learns the page's address, and
- * never changes; only replay may be about to write it.
+ * Locks a pinned buffer having made sure of its kind. A page's kind is there before anybody learns
+ * the page's address, and never changes; only replay may be about to write it.
  */
 static void
 lock_kind(Relation index, Buffer buffer, PageKind kind, int mode)
@@ -249,7 +262,8 @@ page_lock(Relation index, BlockNumber block, PageKind kind, int mode)
 
 	Assert(!page_lock_is_held());
 	if (block >= nblocks)
-		page_corrupted(index, block, psprintf("the block is referred to, but the file has only %u", nblocks));
+		page_corrupted(index, block,
+					   psprintf("the block is referred to, but the file has only %u", nblocks));
 	buffer = ReadBuffer(index, block);
 	lock_kind(index, buffer, kind, mode);
 	return buffer;
@@ -258,7 +272,10 @@ page_lock(Relation index, BlockNumber block, PageKind kind, int mode)
 Buffer
 page_append(Relation index, ForkNumber fork)
 {
-	/* without the extension lock, as the caller sees to it that nobody else extends: see src/page/README */
+	/*
+	 * without the extension lock, as the caller sees to it that nobody else extends: see
+	 * src/page/README
+	 */
 	Buffer buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
@@ -314,8 +331,8 @@ block_compare(const void *a, const void *b)
 }
 
 /*
- * Not by a read stream: batches are so small that handing them to the I/O workers of PostgreSQL 18 costs more than it
- * saves, and without workers it is the same.
+ * Not by a read stream: batches are so small that handing them to the I/O workers of PostgreSQL 18
+ * costs more than it saves, and without workers it is the same.
  */
 void
 reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n)

@@ -1,15 +1,17 @@
 /*
- * duplicates.c: rows whose vectors are equal share one element; the further heap TIDs hang on it in lists, each a slot on
- * a duplicate page, without limit.
+ * duplicates.c: rows whose vectors are equal share one element; the further heap TIDs hang on it in
+ * lists, each a slot on a duplicate page, without limit.
  *
- * Invariants: a list belongs to one element (its owner) for as long as it is in use; a list is reachable from its owner
- * or, for a moment, from nowhere; a TID never moves from one list to another, so that a reader that takes the lists one
- * after the other meets each TID once.  Only the first list of a chain takes new TIDs.  A freed list keeps its owner and
- * its next until it is reused, so that a reader that stands on it goes on.
+ * Invariants: a list belongs to one element (its owner) for as long as it is in use; a list is
+ * reachable from its owner or, for a moment, from nowhere; a TID never moves from one list to
+ * another, so that a reader that takes the lists one after the other meets each TID once. Only the
+ * first list of a chain takes new TIDs. A freed list keeps its owner and its next until it is
+ * reused, so that a reader that stands on it goes on.
  *
- * Locks: an element's first list changes, or gets a TID, under the exclusive lock of the element's page, taken before
- * that of the duplicate page; what is behind it is changed by vacuum alone (prune.c), under the exclusive lock of the
- * list's page.  A list is read under its page's share lock.
+ * Locks: an element's first list changes, or gets a TID, under the exclusive lock of the element's
+ * page, taken before that of the duplicate page; what is behind it is changed by vacuum alone
+ * (prune.c), under the exclusive lock of the list's page. A list is read under its page's share
+ * lock.
  */
 #include "postgres.h"
 
@@ -28,9 +30,11 @@ first_list_add(PageReader *reader, NodeId owner, NodeId list, ItemPointer tid, b
 
 	if (list == NODE_NONE)
 		return false;
-	buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
+	buffer =
+		reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	slot = (DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, list));
-	if (slot->state == SLOT_LIVE && slot->owner == owner && slot->count < layout->duplicates_per_slot)
+	if (slot->state == SLOT_LIVE && slot->owner == owner &&
+		slot->count < layout->duplicates_per_slot)
 	{
 		PageEdit edit;
 
@@ -74,7 +78,8 @@ static void
 change_new_list(PageReader *reader, NodeId list, NodeId next, bool discard, bool wal)
 {
 	const PageLayout *layout = &reader->state->layout;
-	Buffer buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
+	Buffer buffer =
+		reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	Page page = BufferGetPage(buffer);
 	DuplicateSlot *slot = (DuplicateSlot *) page_slot(layout, page, node_slot(layout, list));
 	PageEdit edit;
@@ -100,15 +105,17 @@ change_new_list(PageReader *reader, NodeId list, NodeId next, bool discard, bool
 }
 
 /*
- * Adds a TID to an element's first list or, where that is not possible, hangs `*list` before it, a new list of that TID
- * alone.  *first is the element's first list then.  Returns 1 when done, 0 when a (new) list is needed that points to
- * *first, -1 when the element is gone.
+ * Adds a TID to an element's first list or, where that is not possible, hangs `*list` before it, a
+ * new list of that TID alone. *first is the element's first list then. Returns 1 when done, 0 when
+ * a (new) list is needed that points to *first, -1 when the element is gone.
  */
 static int
-try_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, NodeId list, NodeId *first, bool wal)
+try_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, NodeId list,
+		NodeId *first, bool wal)
 {
 	const PageLayout *layout = &reader->state->layout;
-	Buffer buffer = reader_lock_page(reader, node_block(layout, element), PAGE_ELEMENT, BUFFER_LOCK_EXCLUSIVE);
+	Buffer buffer =
+		reader_lock_page(reader, node_block(layout, element), PAGE_ELEMENT, BUFFER_LOCK_EXCLUSIVE);
 	Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, element));
 	int result = 0;
 
@@ -141,7 +148,10 @@ duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer t
 	Assert(ItemPointerIsValid(tid) && !reader->lock && !page_lock_is_held());
 	while ((result = try_add(reader, element, generation, tid, list, &first, wal)) == 0)
 	{
-		/* The new list is written while no lock is held, for finding a place may need the meta page's. */
+		/*
+		 * The new list is written while no lock is held, for finding a place may need the meta
+		 * page's.
+		 */
 		if (list == NODE_NONE)
 			list = new_list(reader, element, first, tid, wal);
 		else
@@ -154,25 +164,26 @@ duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer t
 }
 
 /*
- * A list is not what it was reached as.  While a transaction runs that may be on its way to a list, the list is not reused;
- * only replay does not wait for the transactions of a standby.
+ * A list is not what it was reached as. While a transaction runs that may be on its way to a list,
+ * the list is not reused; only replay does not wait for the transactions of a standby.
  */
 static void
 list_is_not(PageReader *reader, BlockNumber block, const char *what)
 {
 	if (!RecoveryInProgress())
 		page_corrupted(reader->index, block, what);
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
-			 errdetail("Rows of index \"%s\" that the query was reading have been replaced.",
-					   RelationGetRelationName(reader->index))));
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("canceling statement due to conflict with recovery"),
+					errdetail("Rows of index \"%s\" that the query was reading have been replaced.",
+							  RelationGetRelationName(reader->index))));
 }
 
 void
 chain_guard(ChainGuard *guard, PageReader *reader, NodeId list)
 {
 	if (list != NODE_NONE && list == guard->remembered)
-		list_is_not(reader, node_block(&reader->state->layout, list), "a list of duplicates has no end");
+		list_is_not(reader, node_block(&reader->state->layout, list),
+					"a list of duplicates has no end");
 	if (guard->steps++ == guard->most)
 	{
 		guard->remembered = list;
@@ -187,7 +198,8 @@ duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *ti
 	const PageLayout *layout = &reader->state->layout;
 	BlockNumber block = node_block(layout, cursor->list);
 	Buffer buffer = reader_pin(reader, block, PAGE_DUPLICATE);
-	DuplicateSlot *slot = (DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, cursor->list));
+	DuplicateSlot *slot =
+		(DuplicateSlot *) page_slot(layout, BufferGetPage(buffer), node_slot(layout, cursor->list));
 	int n = 0;
 
 	Assert(cursor->list != NODE_NONE && cursor->owner != NODE_NONE);
@@ -205,7 +217,8 @@ duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *ti
 		memcpy(tids, slot->tids, n * sizeof(ItemPointerData));
 		for (int i = 0; i < n; i++)
 			if (!ItemPointerIsValid(&tids[i]))
-				page_corrupted(reader->index, block, "a list of duplicates has a row that cannot be");
+				page_corrupted(reader->index, block,
+							   "a list of duplicates has a row that cannot be");
 	}
 	if (!reader->lock)
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);

@@ -1,11 +1,11 @@
 /*
  * edit.c: changing pages.
  *
- * A change is collected as fragments and applied at commit, in place, in one critical section with its WAL record.  The
- * record is what PostgreSQL's generic WAL writes (for each page a list of offset, length, bytes), so its redo function
- * replays it on any server, whether or not this module is loaded there.  GenericXLogFinish() itself is not used: it
- * copies whole pages, under which lock-free readers could see torn words, and it finds out by comparison what is known
- * here.
+ * A change is collected as fragments and applied at commit, in place, in one critical section with
+ * its WAL record. The record is what PostgreSQL's generic WAL writes (for each page a list of
+ * offset, length, bytes), so its redo function replays it on any server, whether or not this module
+ * is loaded there. GenericXLogFinish() itself is not used: it copies whole pages, under which
+ * lock-free readers could see torn words, and it finds out by comparison what is known here.
  *
  * Locks: the caller's, exclusive, on every page of the edit.
  */
@@ -21,7 +21,8 @@
 /* offset and length, each a uint16, as generic WAL has them */
 #define FRAGMENT_HEADER (2 * sizeof(OffsetNumber))
 
-StaticAssertDecl(EDIT_MAX_PAGES <= MAX_GENERIC_XLOG_PAGES, "generic WAL replays so many pages at most");
+StaticAssertDecl(EDIT_MAX_PAGES <= MAX_GENERIC_XLOG_PAGES,
+				 "generic WAL replays so many pages at most");
 
 #ifdef USE_ASSERT_CHECKING
 /* Does this backend hold the exclusive lock of a page, as far as it needs one? */
@@ -29,7 +30,8 @@ static bool
 page_is_mine(Buffer buffer)
 {
 	return BufferIsLocal(buffer) ||
-		   LWLockHeldByMeInMode(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)), LW_EXCLUSIVE);
+		   LWLockHeldByMeInMode(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)),
+								LW_EXCLUSIVE);
 }
 #endif
 
@@ -49,7 +51,8 @@ edit_page(PageEdit *edit, Buffer buffer)
 	/* a WAL record names each page once */
 	for (int i = 0; i < edit->npages; i++)
 		if (edit->pages[i].buffer == buffer)
-			page_corrupted(edit->index, BufferGetBlockNumber(buffer), "an address leads to the page that it is on");
+			page_corrupted(edit->index, BufferGetBlockNumber(buffer),
+						   "an address leads to the page that it is on");
 	Assert(page_is_mine(buffer));
 	edit->pages[edit->npages].buffer = buffer;
 	edit->pages[edit->npages].fresh = false;
@@ -146,7 +149,8 @@ edit_commit(PageEdit *edit)
 	for (int i = 0; i < edit->npages; i++)
 	{
 		Assert(page_is_mine(edit->pages[i].buffer));
-		apply_delta(BufferGetPage(edit->pages[i].buffer), edit->pages[i].delta, edit->pages[i].ndelta);
+		apply_delta(BufferGetPage(edit->pages[i].buffer), edit->pages[i].delta,
+					edit->pages[i].ndelta);
 		MarkBufferDirty(edit->pages[i].buffer);
 	}
 	if (edit->wal)

@@ -8,8 +8,8 @@
 #include "page/format.h"
 
 /*
- * Where every field is, as docs/FORMAT.md says.  A compiler that would lay them out in another way, or a change that
- * forgets HNSWC_VERSION and the document, stops here.
+ * Where every field is, as docs/FORMAT.md says. A compiler that would lay them out in another way,
+ * or a change that forgets HNSWC_VERSION and the document, stops here.
  */
 #define STANDS_AT(type, field, at) \
 	StaticAssertDecl(offsetof(type, field) == (at), "see docs/FORMAT.md: " #type "." #field)
@@ -65,14 +65,16 @@ STANDS_AT(DuplicateSlot, state, 8);
 STANDS_AT(DuplicateSlot, next, 12);
 STANDS_AT(DuplicateSlot, tids, 16);
 
-StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && PAGE_VECTOR == 3 && PAGE_PARAMS == 4 &&
-					 PAGE_META == 5,
+StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && PAGE_VECTOR == 3 &&
+					 PAGE_PARAMS == 4 && PAGE_META == 5,
 				 "see docs/FORMAT.md: kinds of page");
-StaticAssertDecl(SLOT_UNUSED == 0 && SLOT_LIVE == 1 && SLOT_SHELL == 2 && SLOT_DEAD == 3 && SLOT_FREE == 4,
+StaticAssertDecl(SLOT_UNUSED == 0 && SLOT_LIVE == 1 && SLOT_SHELL == 2 && SLOT_DEAD == 3 &&
+					 SLOT_FREE == 4,
 				 "see docs/FORMAT.md: states of a slot");
-StaticAssertDecl(RERANK_INDEX == 0 && RERANK_HALF == 1 && RERANK_TABLE == 2, "see docs/FORMAT.md: rerank");
-StaticAssertDecl(CODE_L2 == 0 && CODE_IP == 1 && CODE_COSINE == 2 && CODE_L1 == 3 && CODE_HAMMING == 4 &&
-					 CODE_JACCARD == 5,
+StaticAssertDecl(RERANK_INDEX == 0 && RERANK_HALF == 1 && RERANK_TABLE == 2,
+				 "see docs/FORMAT.md: rerank");
+StaticAssertDecl(CODE_L2 == 0 && CODE_IP == 1 && CODE_COSINE == 2 && CODE_L1 == 3 &&
+					 CODE_HAMMING == 4 && CODE_JACCARD == 5,
 				 "see docs/FORMAT.md: metrics");
 
 #define CACHE_LINE 64
@@ -83,8 +85,8 @@ StaticAssertDecl(CODE_L2 == 0 && CODE_IP == 1 && CODE_COSINE == 2 && CODE_L1 == 
 #define LARGE_INDEX 128
 
 /*
- * How many vector pages to allocate at once: the fewest, up to `most`, that leave little over behind a whole number of
- * runs, a run being the vectors of one element page.
+ * How many vector pages to allocate at once: the fewest, up to `most`, that leave little over
+ * behind a whole number of runs, a run being the vectors of one element page.
  */
 static uint32
 choose_extent(uint32 run_size, uint32 most)
@@ -125,11 +127,15 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 	if (size > usable)
 		return false;
 	layout->slots_per_page = usable / size;
-	layout->reciprocal = layout->slots_per_page == 1 ? 0 : PG_UINT64_MAX / layout->slots_per_page + 1;
-	/* slots that start at a multiple of a cache line, or of half of one, lie on fewer lines: as long as that costs no slot */
-	while (align > MAXIMUM_ALIGNOF &&
-		   TYPEALIGN(align, SizeOfPageHeaderData) + layout->slots_per_page * TYPEALIGN(align, size) >
-			   BLCKSZ - sizeof(PageTail))
+	layout->reciprocal =
+		layout->slots_per_page == 1 ? 0 : PG_UINT64_MAX / layout->slots_per_page + 1;
+	/*
+	 * slots that start at a multiple of a cache line, or of half of one, lie on fewer lines: as
+	 * long as that costs no slot
+	 */
+	while (align > MAXIMUM_ALIGNOF && TYPEALIGN(align, SizeOfPageHeaderData) +
+											  layout->slots_per_page * TYPEALIGN(align, size) >
+										  BLCKSZ - sizeof(PageTail))
 		align /= 2;
 	layout->slot_size = TYPEALIGN(align, size);
 	layout->slot_start = TYPEALIGN(align, SizeOfPageHeaderData);
@@ -139,17 +145,22 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 	layout->vector_size = vector_size;
 	layout->duplicates_per_slot = (layout->slot_size - sizeof(Slot)) / sizeof(ItemPointerData);
 	layout->m = m;
-	Assert(layout->slot_start + layout->slots_per_page * layout->slot_size <= BLCKSZ - sizeof(PageTail));
+	Assert(layout->slot_start + layout->slots_per_page * layout->slot_size <=
+		   BLCKSZ - sizeof(PageTail));
 	Assert(layout->slot_size % MAXIMUM_ALIGNOF == 0 && layout->slot_start % MAXIMUM_ALIGNOF == 0);
-	Assert(layout->links_offset % sizeof(NodeId) == 0); /* links are words that are seen old or new */
+	/* links are words that are seen old or new */
+	Assert(layout->links_offset % sizeof(NodeId) == 0);
 	/* the reciprocal is exact up to the last address */
-	Assert(node_block(layout, node_address(layout, page_max_block(layout), layout->slots_per_page - 1)) ==
+	Assert(node_block(layout, node_address(layout, page_max_block(layout),
+										   layout->slots_per_page - 1)) == page_max_block(layout));
+	Assert(node_block(layout, node_address(layout, page_max_block(layout), 0)) ==
 		   page_max_block(layout));
-	Assert(node_block(layout, node_address(layout, page_max_block(layout), 0)) == page_max_block(layout));
 	if (vector_size > 0)
 	{
-		layout->extent_pages = choose_extent(layout->slots_per_page * vector_size, MAX_EXTENT_PAGES);
-		layout->large_extent_pages = choose_extent(layout->slots_per_page * vector_size, MAX_LARGE_EXTENT_PAGES);
+		layout->extent_pages =
+			choose_extent(layout->slots_per_page * vector_size, MAX_EXTENT_PAGES);
+		layout->large_extent_pages =
+			choose_extent(layout->slots_per_page * vector_size, MAX_LARGE_EXTENT_PAGES);
 	}
 	return true;
 }

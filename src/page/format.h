@@ -1,10 +1,11 @@
 /*
  * format.h: every byte of an index on disk.  docs/FORMAT.md is the prose to it.
  *
- * Block 0 is the meta page.  All other pages have a kind: node pages of three kinds (elements on layer 0, nodes of the
- * layers above, lists of duplicates), vector pages, parameter pages, pages of the row map.  Node pages hold slots of one fixed size with no
- * line pointers; a node's address is block * slots_per_page + slot, so following an edge looks nothing up.  pd_lower is
- * behind the last slot ever used, pd_special is where the PageTail starts: full-page images leave the rest out.
+ * Block 0 is the meta page. All other pages have a kind: node pages of three kinds (elements on
+ * layer 0, nodes of the layers above, lists of duplicates), vector pages, parameter pages, pages of
+ * the row map. Node pages hold slots of one fixed size with no line pointers; a node's address is
+ * block * slots_per_page + slot, so following an edge looks nothing up. pd_lower is behind the last
+ * slot ever used, pd_special is where the PageTail starts: full-page images leave the rest out.
  *
  *   node page    | header 24 | gap | slot 0 | slot 1 | ... | PageTail 32 |
  *   slot         | Slot 16 | code, code_size | links, 4 * 2m |
@@ -12,11 +13,14 @@
  *   map page     | header 24 | 2,040 words of 4 bytes | end of a PageTail, 8 |
  *
  * Invariants:
- * - What a search reads of a live slot without a lock never changes between the slot's allocation and its reuse (heap
- *   TID, code, layer, next of a node above layer 0) or is one aligned word (a link, next of an element) or byte (state).
- * - A page keeps its kind for ever; a slot of an element page is always on layer 0, one of an upper page never.
- * - The vectors of a page's slots lie one behind the other in the vector stream from (vector_block, vector_offset) on,
- *   over consecutive blocks.  They belong to the slots for ever: reusing a slot reuses its vector's place.
+ * - What a search reads of a live slot without a lock never changes between the slot's allocation
+ *   and its reuse (heap TID, code, layer, next of a node above layer 0) or is one aligned word (a
+ *   link, next of an element) or byte (state).
+ * - A page keeps its kind for ever; a slot of an element page is always on layer 0, one of an upper
+ *   page never.
+ * - The vectors of a page's slots lie one behind the other in the vector stream from (vector_block,
+ *   vector_offset) on, over consecutive blocks. They belong to the slots for ever: reusing a slot
+ *   reuses its vector's place.
  */
 #ifndef HNSWC_FORMAT_H
 #define HNSWC_FORMAT_H
@@ -55,7 +59,8 @@ typedef enum PageKind
 /* The special area of a page, at its very end. */
 typedef struct PageTail
 {
-	uint64 free_xid;          /* FullTransactionId: when the first of the free slots here was freed */
+	/* FullTransactionId: when the first of the free slots here was freed */
+	uint64 free_xid;
 	BlockNumber next_page;    /* the next page of the free list or of the parameters */
 	BlockNumber vector_block; /* element pages: where the vector of slot 0 starts */
 	uint16 vector_offset;     /* and at which byte of that page's stream */
@@ -91,7 +96,8 @@ typedef struct Slot
 	union
 	{
 		ItemPointerData heap_tid; /* element: the row */
-		uint16 base[3];           /* upper: the element's address on layer 0, low half first; base[2] unused */
+		/* upper: the element's address on layer 0, low half first; base[2] unused */
+		uint16 base[3];
 	} u;
 	uint16 generation; /* grows at each reuse */
 	uint8 state;       /* SlotState */
@@ -115,7 +121,8 @@ typedef struct DuplicateSlot
 	ItemPointerData tids[FLEXIBLE_ARRAY_MEMBER];
 } DuplicateSlot;
 
-StaticAssertDecl(offsetof(DuplicateSlot, tids) == sizeof(Slot), "both kinds of slot have a head of one size");
+StaticAssertDecl(offsetof(DuplicateSlot, tids) == sizeof(Slot),
+				 "both kinds of slot have a head of one size");
 StaticAssertDecl(offsetof(DuplicateSlot, generation) == offsetof(Slot, generation) &&
 					 offsetof(DuplicateSlot, state) == offsetof(Slot, state) &&
 					 offsetof(DuplicateSlot, next) == offsetof(Slot, next),
@@ -158,8 +165,9 @@ typedef struct MetaPage
 	uint32 params_size; /* bytes of trained parameters on the pages from params_block on */
 	BlockNumber params_block;
 	/* what follows changes */
-	NodeId entry;                           /* the entry point: read without a lock */
-	BlockNumber fill_page[PAGE_NODE_KINDS]; /* where new slots of a kind are taken from, or InvalidBlockNumber */
+	NodeId entry; /* the entry point: read without a lock */
+	/* where new slots of a kind are taken from, or InvalidBlockNumber */
+	BlockNumber fill_page[PAGE_NODE_KINDS];
 	BlockNumber free_head[PAGE_NODE_KINDS]; /* pages with free slots, the longest free first */
 	BlockNumber free_tail[PAGE_NODE_KINDS];
 	BlockNumber vector_block; /* where the vector stream goes on */
@@ -170,16 +178,20 @@ typedef struct MetaPage
 	/* the file's blocks when the index was built: elements on later ones were inserted */
 	BlockNumber built_blocks;
 	/* the row map, see rowmap.c */
-	BlockNumber map_roots[MAP_LEVELS]; /* by the number of inner pages on the way to a leaf; 0: none yet */
-	uint16 map_stride;                 /* entries of a block of the table; 0: there is no map.  Never changes */
-	uint16 reserved;                   /* zero; the structure's size is a multiple of 8 */
+	/* by the number of inner pages on the way to a leaf; 0: none yet */
+	BlockNumber map_roots[MAP_LEVELS];
+	/* entries of a block of the table; 0: there is no map.  Never changes */
+	uint16 map_stride;
+	uint16 reserved; /* zero; the structure's size is a multiple of 8 */
 } MetaPage;
 
-StaticAssertDecl(offsetof(MetaPage, built_blocks) == offsetof(MetaPage, reach) + sizeof(GraphReach) &&
+StaticAssertDecl(offsetof(MetaPage, built_blocks) ==
+						 offsetof(MetaPage, reach) + sizeof(GraphReach) &&
 					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 24,
 				 "MetaPage is part of the on-disk format");
 
-StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail), "the meta page fits its page");
+StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail),
+				 "the meta page fits its page");
 
 /* Bytes of a page that carry data on vector and parameter pages. */
 #define PAGE_STREAM_START MAXALIGN(SizeOfPageHeaderData)
@@ -203,13 +215,15 @@ typedef struct PageLayout
 } PageLayout;
 
 /*
- * The layout for codes of code_size bytes and lists of 2m links; false when a slot does not fit a page.  Slots are
- * padded to whole cache lines where that costs no slot per page.
+ * The layout for codes of code_size bytes and lists of 2m links; false when a slot does not fit a
+ * page. Slots are padded to whole cache lines where that costs no slot per page.
  */
 extern bool page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m);
 
-/* The block of a node: its address divided by slots_per_page, by a multiplication with the reciprocal (exact, see
- * Lemire, Kaser and Kurz, "Faster remainder by direct computation", 2019). */
+/*
+ * The block of a node: its address divided by slots_per_page, by a multiplication with the
+ * reciprocal (exact, see Lemire, Kaser and Kurz, "Faster remainder by direct computation", 2019).
+ */
 static inline BlockNumber
 node_block(const PageLayout *layout, NodeId node)
 {
@@ -273,8 +287,9 @@ slot_set_base(Slot *slot, NodeId base)
 }
 
 /*
- * A free slot says when it was freed, where it had its heap TID, its base or its first duplicate: the low 48 bits of a
- * FullTransactionId.  Who reads one of those without a lock reads the state after it, with a barrier between.
+ * A free slot says when it was freed, where it had its heap TID, its base or its first duplicate:
+ * the low 48 bits of a FullTransactionId. Who reads one of those without a lock reads the state
+ * after it, with a barrier between.
  */
 static inline uint16 *
 slot_freed_words(PageKind kind, Slot *slot)
@@ -310,7 +325,10 @@ slot_is_live(const Slot *slot)
 	return slot->state == SLOT_LIVE || slot->state == SLOT_SHELL;
 }
 
-/* Reads a neighbour list that others may be writing: at most `capacity` words, ended by zero.  Returns the count. */
+/*
+ * Reads a neighbour list that others may be writing: at most `capacity` words, ended by zero.
+ * Returns the count.
+ */
 static inline int
 links_read(const NodeId *links, int capacity, NodeId *out)
 {
@@ -329,11 +347,15 @@ links_read(const NodeId *links, int capacity, NodeId *out)
 	return n;
 }
 
-/* Has the page its data from PAGE_STREAM_START to a short tail?  Otherwise it has slots, or is the meta page. */
+/*
+ * Has the page its data from PAGE_STREAM_START to a short tail? Otherwise it has slots, or is the
+ * meta page.
+ */
 static inline bool
 page_is_stream(PageKind kind)
 {
-	return kind == PAGE_VECTOR || kind == PAGE_PARAMS || kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER;
+	return kind == PAGE_VECTOR || kind == PAGE_PARAMS || kind == PAGE_MAP_LEAF ||
+		   kind == PAGE_MAP_INNER;
 }
 
 /* Bytes of the special area of a kind of page. */

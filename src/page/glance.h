@@ -1,10 +1,11 @@
 /*
  * glance.h: reading a page without a pin.
  *
- * A backend remembers in which buffer it last saw a block.  It looks whether that buffer still holds the block, reads,
- * and looks again, with a read barrier on either side of the reading; if it did not both times, what was read is thrown
- * away.  src/page/README says why that is safe in each major version, and what callers may not conclude from it.  Not during recovery, when
- * readers need the share lock, and not for temporary tables: see PageReader.optimistic.
+ * A backend remembers in which buffer it last saw a block. It looks whether that buffer still holds
+ * the block, reads, and looks again, with a read barrier on either side of the reading; if it did
+ * not both times, what was read is thrown away. src/page/README says why that is safe in each major
+ * version, and what callers may not conclude from it. Not during recovery, when readers need the
+ * share lock, and not for temporary tables: see PageReader.optimistic.
  */
 #ifndef HNSWC_GLANCE_H
 #define HNSWC_GLANCE_H
@@ -15,7 +16,10 @@
 #include "page/page.h"
 #include "storage/buf_internals.h"
 
-/* The buffer in which a block of that kind was last seen, and the page in it; NULL if it has not been seen. */
+/*
+ * The buffer in which a block of that kind was last seen, and the page in it; NULL if it has not
+ * been seen.
+ */
 static inline BufferDesc *
 glance_find(PageReader *reader, BlockNumber block, PageKind kind, Page *page)
 {
@@ -31,8 +35,9 @@ glance_find(PageReader *reader, BlockNumber block, PageKind kind, Page *page)
 /*
  * The first look: does the buffer hold the block now?  `*state` is the buffer's state as seen.
  *
- * The tag comes before the state: a new tag is stored while the header is locked, and BM_VALID is cleared before it is
- * unlocked, so that a state that is valid and unlocked after the block's tag was seen speaks of the block's bytes.
+ * The tag comes before the state: a new tag is stored while the header is locked, and BM_VALID is
+ * cleared before it is unlocked, so that a state that is valid and unlocked after the block's tag
+ * was seen speaks of the block's bytes.
  */
 static inline bool
 glance_begin(const PageReader *reader, BufferDesc *buffer, BlockNumber block, uint32 *state)
@@ -49,8 +54,8 @@ glance_begin(const PageReader *reader, BufferDesc *buffer, BlockNumber block, ui
 }
 
 /*
- * The second look: has the buffer held the block all the time?  A buffer's tag is changed before anything else is read into
- * it.
+ * The second look: has the buffer held the block all the time? A buffer's tag is changed before
+ * anything else is read into it.
  */
 static inline bool
 glance_end(const PageReader *reader, BufferDesc *buffer, BlockNumber block)
@@ -60,14 +65,20 @@ glance_end(const PageReader *reader, BufferDesc *buffer, BlockNumber block)
 	return BUFFER_TAG_IS(&buffer->tag, &reader->state->locator, block);
 }
 
-/* Has the clock sweep lowered the buffer's usage count?  Then a reading without a pin is to be followed by reader_raise(). */
+/*
+ * Has the clock sweep lowered the buffer's usage count? Then a reading without a pin is to be
+ * followed by reader_raise().
+ */
 static inline bool
 glance_is_cooling(uint32 state)
 {
 	return BUF_STATE_GET_USAGECOUNT(state) < BM_MAX_USAGE_COUNT;
 }
 
-/* The same of a buffer that is about to be pinned: then it is to be looked up, as ReadRecentBuffer() does not raise it. */
+/*
+ * The same of a buffer that is about to be pinned: then it is to be looked up, as
+ * ReadRecentBuffer() does not raise it.
+ */
 static inline bool
 buffer_is_cooling(Buffer buffer)
 {

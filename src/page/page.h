@@ -1,20 +1,18 @@
 /*
  * page.h: an index's pages as the layers above see them.
  *
- * state.c    what is constant for an index, opened once per backend and checked
- * buffers.c  pins of node and vector pages, in batches, remembering in which buffer a block was last seen
- * edit.c     changes to pages: applied in place under exclusive locks and WAL-logged as generic WAL
- * alloc.c    slots and vector space: taken, freed, found again
- * vectors.c  the vector stream
- * visit.c    nodes measured in batches
- * store.c    the graph's door (GraphStore) over all this, for scans and inserts
- * duplicates.c  rows with equal vectors; prune.c removes them
- * rowmap.c   from a row of the table to its node
- * locks.c    the lock by which vacuum waits for inserts
+ * state.c what is constant for an index, opened once per backend and checked buffers.c pins of node
+ * and vector pages, in batches, remembering in which buffer a block was last seen edit.c changes to
+ * pages: applied in place under exclusive locks and WAL-logged as generic WAL alloc.c slots and
+ * vector space: taken, freed, found again vectors.c the vector stream visit.c nodes measured in
+ * batches store.c the graph's door (GraphStore) over all this, for scans and inserts duplicates.c
+ * rows with equal vectors; prune.c removes them rowmap.c from a row of the table to its node
+ * locks.c the lock by which vacuum waits for inserts
  *
- * Locks: see src/page/README.  In short: a reader only pins, except during recovery, where it takes the share lock as
- * well; a writer locks one page exclusively, or several in this order: meta page, node pages, duplicate page, vector
- * pages, a page of the row map; nobody holds a lock while it measures or searches.
+ * Locks: see src/page/README. In short: a reader only pins, except during recovery, where it takes
+ * the share lock as well; a writer locks one page exclusively, or several in this order: meta page,
+ * node pages, duplicate page, vector pages, a page of the row map; nobody holds a lock while it
+ * measures or searches.
  */
 #ifndef HNSWC_PAGE_H
 #define HNSWC_PAGE_H
@@ -39,8 +37,8 @@ typedef struct BlockHint
 } BlockHint;
 
 /*
- * An index as this backend knows it: all that does not change while its meta page's uid stays the same.  Lives until the
- * end of the transaction at least, see index_state_get().
+ * An index as this backend knows it: all that does not change while its meta page's uid stays the
+ * same. Lives until the end of the transaction at least, see index_state_get().
  */
 typedef struct IndexState
 {
@@ -55,7 +53,11 @@ typedef struct IndexState
 	void *params;
 	Coder *coder; /* of the codes in the nodes */
 	Coder
-		*vector_coder; /* of what is re-ranked: exact (from the index or the table) or half; NULL when coder is exact */
+		/*
+		 * of what is re-ranked: exact (from the index or the table) or half; NULL when coder is
+		 * exact
+		 */
+		*vector_coder;
 	MemoryContext cxt;
 	uint64 last_used;
 	struct IndexState *next_retired;
@@ -64,22 +66,25 @@ typedef struct IndexState
 	GraphReach reach;
 	BlockNumber map_roots[MAP_LEVELS]; /* this, too */
 	uint16 map_stride;                 /* 0: the index has no row map */
-	uint32 map_leaf;                   /* the last leaf that an insert has looked up, and where it is; 0: none */
+	/* the last leaf that an insert has looked up, and where it is; 0: none */
+	uint32 map_leaf;
 	BlockNumber map_leaf_block;
-	uint16 flags;        /* META_NO_NULL, META_NO_ZERO */
-	uint16 told;         /* of these, those whose end this backend has told all others of: see insert.c */
+	uint16 flags; /* META_NO_NULL, META_NO_ZERO */
+	/* of these, those whose end this backend has told all others of: see insert.c */
+	uint16 told;
 	BlockNumber nblocks; /* the index has at least so many */
 	BlockHint *hints;    /* nhints of them, by block modulo nhints */
 	uint32 nhints;
-	void *spare_scan; /* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
+	/* the access method's: memory of a scan that has ended, for the next one; in a child of cxt */
+	void *spare_scan;
 } IndexState;
 
 /* state.c */
 
 /*
- * Opens an index: reads and checks the meta page.  *entry is the entry point at that moment.  Raises
- * ERRCODE_INDEX_CORRUPTED for what is not an index of this version.  The state stays valid until the end of the
- * transaction.
+ * Opens an index: reads and checks the meta page. *entry is the entry point at that moment. Raises
+ * ERRCODE_INDEX_CORRUPTED for what is not an index of this version. The state stays valid until the
+ * end of the transaction.
  */
 extern IndexState *index_state_get(Relation index, NodeId *entry);
 
@@ -95,31 +100,36 @@ typedef struct IndexShape
 } IndexShape;
 
 /*
- * Writes block 0 and the parameter pages of an empty fork (by edits; with WAL if `wal`).  `params` is
- * code_params_size() bytes.
+ * Writes block 0 and the parameter pages of an empty fork (by edits; with WAL if `wal`). `params`
+ * is code_params_size() bytes.
  */
-extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal);
+extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape,
+							   const void *params, bool wal);
 /* Writes to the meta page how far searches have to look, and how many rows there are. */
 extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
 /* Writes to the meta page that all blocks there are now are the build's. */
 extern void index_set_built(Relation index);
 /*
- * A row of the table is left out: the flag that says there is none such, META_NO_NULL or META_NO_ZERO, is cleared when
- * this returns, and with `wal` the change is logged, whoever has made it.  Takes the exclusive lock of the meta page.
+ * A row of the table is left out: the flag that says there is none such, META_NO_NULL or
+ * META_NO_ZERO, is cleared when this returns, and with `wal` the change is logged, whoever has made
+ * it. Takes the exclusive lock of the meta page.
  */
 extern void index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal);
 /* Raises an error if slots of this shape do not fit a page. */
 extern void index_shape_layout(const IndexShape *shape, PageLayout *layout);
 /* Notes that the index has grown to so many blocks. */
 extern void index_state_grow(IndexState *state, BlockNumber nblocks);
-/* Once per backend.  `shape_is_possible`: can an index with that column have that type, metric and number of dimensions? */
+/*
+ * Once per backend. `shape_is_possible`: can an index with that column have that type, metric and
+ * number of dimensions?
+ */
 extern void index_state_init(bool (*shape_is_possible)(Relation index, const IndexShape *shape));
 
 /* buffers.c */
 
 /*
- * Reads of an index's pages by one scan, insert or vacuum.  No pin outlives the call that took it, except through
- * reader_pin() and the functions that lock.
+ * Reads of an index's pages by one scan, insert or vacuum. No pin outlives the call that took it,
+ * except through reader_pin() and the functions that lock.
  */
 typedef struct PageReader
 {
@@ -129,45 +139,66 @@ typedef struct PageReader
 	bool local;                    /* a temporary table's buffers: no hints */
 	bool optimistic;               /* measure nodes without pins: see visit.c */
 	BufferAccessStrategy strategy; /* of reader_lock_page() and reader_lock_any() */
-	struct NodeRow *rows;          /* where nodes_measure() is to say what it read of their rows; or NULL */
+	/* where nodes_measure() is to say what it read of their rows; or NULL */
+	struct NodeRow *rows;
 } PageReader;
 
 extern void reader_init(PageReader *reader, Relation index, IndexState *state);
 /*
- * Pins (and share-locks during recovery) a block of the given kind.  The block's number may come from a page: what is
- * beyond the file or of another kind is reported as damage.  The caller holds no lock during recovery.
+ * Pins (and share-locks during recovery) a block of the given kind. The block's number may come
+ * from a page: what is beyond the file or of another kind is reported as damage. The caller holds
+ * no lock during recovery.
  */
 extern Buffer reader_pin(PageReader *reader, BlockNumber block, PageKind kind);
-/* The same of a block of whatever kind, which may be empty, by a strategy: for who reads all blocks. */
+/*
+ * The same of a block of whatever kind, which may be empty, by a strategy: for who reads all
+ * blocks.
+ */
 extern Buffer reader_pin_any(PageReader *reader, BlockNumber block, BufferAccessStrategy strategy);
 extern void reader_unpin(PageReader *reader, Buffer buffer);
 /*
- * Pins a block of the given kind by the reader's strategy and locks it.  The block's number may come from a page: what is
- * beyond the file, of another kind or locked by this backend already is reported as damage, before it is waited for.
+ * Pins a block of the given kind by the reader's strategy and locks it. The block's number may come
+ * from a page: what is beyond the file, of another kind or locked by this backend already is
+ * reported as damage, before it is waited for.
  */
 extern Buffer reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode);
-/* The same of a block of whatever kind, which may be empty: the caller looks at PageIsNew() and page_check(). */
+/*
+ * The same of a block of whatever kind, which may be empty: the caller looks at PageIsNew() and
+ * page_check().
+ */
 extern Buffer reader_lock_any(PageReader *reader, BlockNumber block, int mode);
 /* reader_lock_page() for who has no reader; the file's size is looked up. */
 extern Buffer page_lock(Relation index, BlockNumber block, PageKind kind, int mode);
 /*
- * Appends a block to a fork; returns its buffer, locked exclusively, with an empty page that is to be initialised.  Takes no
- * lock that outlives an error until the end of the transaction.  Nobody else may be appending: the caller holds the meta
- * page's exclusive lock, or a build's alloc_lock, or nobody else knows of the fork.
+ * Appends a block to a fork; returns its buffer, locked exclusively, with an empty page that is to
+ * be initialised. Takes no lock that outlives an error until the end of the transaction. Nobody
+ * else may be appending: the caller holds the meta page's exclusive lock, or a build's alloc_lock,
+ * or nobody else knows of the fork.
  */
 extern Buffer page_append(Relation index, ForkNumber fork);
 #ifdef USE_ASSERT_CHECKING
-/* Does this backend hold a lock of any page in shared buffers?  It may not while it searches or measures, or asks for one. */
+/*
+ * Does this backend hold a lock of any page in shared buffers? It may not while it searches or
+ * measures, or asks for one.
+ */
 extern bool page_lock_is_held(void);
 #endif
-/* Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size) of the page. */
+/*
+ * Starts fetching what will be pinned soon: the descriptor, then the bytes [offset, offset + size)
+ * of the page.
+ */
 extern void reader_prefetch_descriptor(PageReader *reader, BlockNumber block);
 extern void reader_prefetch_bytes(PageReader *reader, BlockNumber block, Size offset, Size size);
 /* Is the block likely to be in shared buffers?  Otherwise reader_read_ahead() may pay. */
 extern bool reader_is_cached(PageReader *reader, BlockNumber block);
-/* Has the operating system read n blocks that will be pinned soon, all at once.  Changes the array. */
+/*
+ * Has the operating system read n blocks that will be pinned soon, all at once. Changes the array.
+ */
 extern void reader_read_ahead(PageReader *reader, BlockNumber *blocks, int n);
-/* Raises the usage count of a page of that kind that was read without a pin, which is what keeps it in shared buffers. */
+/*
+ * Raises the usage count of a page of that kind that was read without a pin, which is what keeps it
+ * in shared buffers.
+ */
 extern void reader_raise(PageReader *reader, BlockNumber block, PageKind kind);
 static inline BlockHint *
 reader_hint(PageReader *reader, BlockNumber block)
@@ -178,7 +209,10 @@ reader_hint(PageReader *reader, BlockNumber block)
 pg_noreturn extern void page_corrupted(Relation index, BlockNumber block, const char *what);
 /* Checks that a page read from disk is one of ours and of that kind; raises an error if not. */
 extern void page_check(Relation index, BlockNumber block, Page page, PageKind kind);
-/* Slots of a node page that have ever been used; raises an error if the page's tail or header says nonsense. */
+/*
+ * Slots of a node page that have ever been used; raises an error if the page's tail or header says
+ * nonsense.
+ */
 extern uint32 page_used(PageReader *reader, BlockNumber block, Page page);
 
 /* edit.c */
@@ -186,11 +220,13 @@ extern uint32 page_used(PageReader *reader, BlockNumber block, Page page);
 #define EDIT_MAX_PAGES 4
 
 /*
- * Changes to at most EDIT_MAX_PAGES pages, applied together and WAL-logged in one record.  The caller holds the
- * buffers' exclusive locks from edit_page() to edit_commit(), and releases them afterwards.
+ * Changes to at most EDIT_MAX_PAGES pages, applied together and WAL-logged in one record. The
+ * caller holds the buffers' exclusive locks from edit_page() to edit_commit(), and releases them
+ * afterwards.
  *
- * Unlike GenericXLogFinish() this writes only the bytes that change, in place: readers hold no lock, and aligned words
- * must be seen old or new, never torn.  What is logged is what generic WAL's redo expects.
+ * Unlike GenericXLogFinish() this writes only the bytes that change, in place: readers hold no
+ * lock, and aligned words must be seen old or new, never torn. What is logged is what generic WAL's
+ * redo expects.
  */
 typedef struct PageEdit
 {
@@ -208,7 +244,10 @@ typedef struct PageEdit
 } PageEdit;
 
 extern void edit_init(PageEdit *edit, Relation index, bool wal);
-/* Adds a locked buffer; returns its number for edit_write(). `fresh`: initialises the page as `kind` at commit. */
+/*
+ * Adds a locked buffer; returns its number for edit_write(). `fresh`: initialises the page as
+ * `kind` at commit.
+ */
 extern int edit_page(PageEdit *edit, Buffer buffer);
 extern int edit_fresh_page(PageEdit *edit, Buffer buffer, PageKind kind);
 /* At commit, `size` bytes from `data` go to `target`, an address within that page. */
@@ -239,39 +278,43 @@ typedef struct SlotPlace
 } SlotPlace;
 
 /*
- * Takes a slot of a kind for a node to be written in `edit`: its page is locked and the bookkeeping added to the edit;
- * the caller adds the slot's contents, commits and releases place->buffer.
+ * Takes a slot of a kind for a node to be written in `edit`: its page is locked and the bookkeeping
+ * added to the edit; the caller adds the slot's contents, commits and releases place->buffer.
  */
 extern void alloc_slot(PageReader *reader, PageEdit *edit, PageKind kind, SlotPlace *place);
 
 /*
- * Puts a page of free slots at the end of its kind's free list, unless it is there.  The caller holds no lock.
+ * Puts a page of free slots at the end of its kind's free list, unless it is there. The caller
+ * holds no lock.
  */
 extern void alloc_list_page(PageReader *reader, BlockNumber block, PageKind kind);
 /*
- * Frees the slots of a page that `test` picks, as of free_xid, and lists the page; returns how many slots are in use
- * still.  Nothing may lead to these slots any more.  The caller holds no lock.
+ * Frees the slots of a page that `test` picks, as of free_xid, and lists the page; returns how many
+ * slots are in use still. Nothing may lead to these slots any more. The caller holds no lock.
  */
-extern int alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTransactionId free_xid,
+extern int alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind,
+							FullTransactionId free_xid,
 							bool (*test)(NodeId node, const Slot *slot, void *arg), void *arg);
 
 /*
- * Locks an empty block at the end of the file, exclusively, for a page of any kind: one that was left there when an extension
- * failed, or a new one.  The caller holds the exclusive lock of the meta page, and of no other page.
+ * Locks an empty block at the end of the file, exclusively, for a page of any kind: one that was
+ * left there when an extension failed, or a new one. The caller holds the exclusive lock of the
+ * meta page, and of no other page.
  */
 extern Buffer alloc_block(PageReader *reader);
 
 /* vectors.c */
 
 /* Where the vector of a slot is, from where its page's run starts. */
-extern void vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset, uint32 slot,
-						 BlockNumber *block, uint32 *offset);
-extern void vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data, bool wal);
+extern void vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset,
+						 uint32 slot, BlockNumber *block, uint32 *offset);
+extern void vector_write(PageReader *reader, BlockNumber block, uint32 offset, const void *data,
+						 bool wal);
 extern void vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data);
 /*
- * Measures n vectors of the stream against a query of the vector coder by code_measure(): dist[i].  Reads in the order
- * given; `scratch` is
- * layout.vector_size bytes for vectors that run over the end of a page.
+ * Measures n vectors of the stream against a query of the vector coder by code_measure(): dist[i].
+ * Reads in the order given; `scratch` is layout.vector_size bytes for vectors that run over the end
+ * of a page.
  */
 extern void vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
 							 const uint32 *offsets, int n, double *dist, void *scratch);
@@ -279,8 +322,8 @@ extern void vector_distances(PageReader *reader, const CodeQuery *query, const B
 /* visit.c */
 
 /*
- * What was read of an element's rows when it was measured.  Without a lock: where the slot is being freed or reused, it may be
- * anything.
+ * What was read of an element's rows when it was measured. Without a lock: where the slot is being
+ * freed or reused, it may be anything.
  */
 typedef struct NodeRow
 {
@@ -295,7 +338,10 @@ layer_kind(int layer)
 	return layer == 0 ? PAGE_ELEMENT : PAGE_UPPER;
 }
 
-/* Does the slot hold a node of the layer?  A freed one does not: whatever still points to it is out of date. */
+/*
+ * Does the slot hold a node of the layer? A freed one does not: whatever still points to it is out
+ * of date.
+ */
 static inline bool
 slot_is_on(const Slot *slot, int layer)
 {
@@ -322,10 +368,12 @@ node_expect(PageReader *reader, NodeId node)
 }
 
 /* Finds out where n nodes are, at most GRAPH_MAX_LINKS, and starts fetching them. */
-extern void nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace *places);
+extern void nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n,
+						NodePlace *places);
 /*
- * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not on the layer.  Fills in
- * bounds only if asked to, and reader->rows[i] where that is not NULL.  Returns how many are on the layer.
+ * Measures n nodes that are being fetched: out[i] for nodes[i], its node NODE_NONE if that is not
+ * on the layer. Fills in bounds only if asked to, and reader->rows[i] where that is not NULL.
+ * Returns how many are on the layer.
  */
 extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
 						 const NodePlace *places, int n, bool bounds, Candidate *out);
@@ -360,14 +408,17 @@ typedef struct PageStore
 	Size copies_size;
 	char *vector_copy; /* room for one vector of the stream */
 	/*
-	 * Is an element one that the search is for, by its rows?  Others are marked CANDIDATE_UNWANTED.  NULL: all are.  What it
-	 * says counts only while the element's slot is what it was: who uses the element asks again.
+	 * Is an element one that the search is for, by its rows? Others are marked CANDIDATE_UNWANTED.
+	 * NULL: all are. What it says counts only while the element's slot is what it was: who uses the
+	 * element asks again.
 	 */
 	bool (*wanted)(const NodeRow *row, void *arg);
 	void *wanted_arg;
 } PageStore;
 
-/* Below so many bits a dimension neighbours are selected by the vectors, where the index has them. */
+/*
+ * Below so many bits a dimension neighbours are selected by the vectors, where the index has them.
+ */
 #define STORE_MIN_SELECT_BITS 4
 
 extern PageStore *page_store_open(Relation index, IndexState *state, bool wal);
@@ -384,20 +435,24 @@ typedef struct ElementRef
 } ElementRef;
 
 /* Fills in the bounds of n candidates of layer 0, which the search leaves at 0. */
-extern void page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates, int n);
+extern void page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candidates,
+							  int n);
 /* Looks up n candidates of layer 0, and measures them under their pins if `query` is not NULL. */
-extern void page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate *candidates, int n,
-								ElementRef *refs);
+extern void page_store_elements(PageReader *reader, const CodeQuery *query,
+								const Candidate *candidates, int n, ElementRef *refs);
 
 /* duplicates.c */
 
 /*
- * Hangs a heap TID on an element whose vector equals the row's; false if the element is not there any more.
+ * Hangs a heap TID on an element whose vector equals the row's; false if the element is not there
+ * any more.
  */
-extern bool duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, bool wal);
+extern bool duplicates_add(PageReader *reader, NodeId element, int generation, ItemPointer tid,
+						   bool wal);
 /*
- * Notices when a chain of lists leads into itself: it remembers one list, and a later one each time as many steps as before
- * have been made (Brent, "An improved Monte Carlo factorization algorithm", 1980).
+ * Notices when a chain of lists leads into itself: it remembers one list, and a later one each time
+ * as many steps as before have been made (Brent, "An improved Monte Carlo factorization algorithm",
+ * 1980).
  */
 typedef struct ChainGuard
 {
@@ -406,10 +461,16 @@ typedef struct ChainGuard
 	uint64 most;
 } ChainGuard;
 
-/* The chain goes on with `list`: raises an error if that was there before.  `guard` is zero at the start of a chain. */
+/*
+ * The chain goes on with `list`: raises an error if that was there before. `guard` is zero at the
+ * start of a chain.
+ */
 extern void chain_guard(ChainGuard *guard, PageReader *reader, NodeId list);
 
-/* Where the heap TIDs of an element's lists are read, one list at a time.  It may be kept as long as the scan's snapshot. */
+/*
+ * Where the heap TIDs of an element's lists are read, one list at a time. It may be kept as long as
+ * the scan's snapshot.
+ */
 typedef struct DuplicateCursor
 {
 	NodeId owner;
@@ -418,8 +479,8 @@ typedef struct DuplicateCursor
 } DuplicateCursor;
 
 /*
- * Copies the heap TIDs of the cursor's list, at most duplicates_per_slot, and moves to the next list; returns how many
- * there were, perhaps none.
+ * Copies the heap TIDs of the cursor's list, at most duplicates_per_slot, and moves to the next
+ * list; returns how many there were, perhaps none.
  */
 extern int duplicates_next(PageReader *reader, DuplicateCursor *cursor, ItemPointerData *tids);
 
@@ -433,13 +494,14 @@ typedef struct MapPlace
 } MapPlace;
 
 /*
- * Makes sure that the row map has a page for a row.  May take the lock of the meta page and of pages of the map; the caller
- * holds none.
+ * Makes sure that the row map has a page for a row. May take the lock of the meta page and of pages
+ * of the map; the caller holds none.
  */
 extern void rowmap_reserve(PageReader *reader, ItemPointer tid, bool wal, MapPlace *place);
 /*
- * Adds the change of an entry to an edit.  Returns the leaf's buffer, exclusively locked, which the caller releases behind
- * the edit; InvalidBuffer if there is no place.  Of all locks of pages this is the last one to be taken.
+ * Adds the change of an entry to an edit. Returns the leaf's buffer, exclusively locked, which the
+ * caller releases behind the edit; InvalidBuffer if there is no place. Of all locks of pages this
+ * is the last one to be taken.
  */
 extern Buffer rowmap_edit(PageReader *reader, PageEdit *edit, const MapPlace *place, NodeId node);
 /* Sets the entry of a row, in an edit of its own.  The caller holds no lock. */
@@ -456,11 +518,13 @@ typedef struct MapCursor
 } MapCursor;
 
 /*
- * The entries of offsets 1 to state->map_stride of a block of the table, to be read each once before the next call; NULL if
- * there are none.  What an entry says is a hint: it counts only if the node is live and its row, or one of its duplicates, is
- * that row.  Keeps a pin until rowmap_done(); takes no lock but the share lock during recovery, for the time of the call.
+ * The entries of offsets 1 to state->map_stride of a block of the table, to be read each once
+ * before the next call; NULL if there are none. What an entry says is a hint: it counts only if the
+ * node is live and its row, or one of its duplicates, is that row. Keeps a pin until rowmap_done();
+ * takes no lock but the share lock during recovery, for the time of the call.
  */
-extern const volatile NodeId *rowmap_read(PageReader *reader, MapCursor *cursor, BlockNumber heap_block);
+extern const volatile NodeId *rowmap_read(PageReader *reader, MapCursor *cursor,
+										  BlockNumber heap_block);
 extern void rowmap_done(PageReader *reader, MapCursor *cursor);
 
 /* Heap blocks whose entries are on one leaf. */
@@ -474,7 +538,10 @@ map_leaf_blocks(int stride)
 static inline int
 map_leaf_level(uint32 leaf)
 {
-	return leaf == 0 ? 0 : leaf < MAP_PAGE_WORDS ? 1 : leaf < MAP_PAGE_WORDS * MAP_PAGE_WORDS ? 2 : 3;
+	return leaf == 0                                ? 0
+		   : leaf < MAP_PAGE_WORDS                  ? 1
+		   : leaf < MAP_PAGE_WORDS * MAP_PAGE_WORDS ? 2
+													: 3;
 }
 
 /* Which word of an inner page that is `level` steps above a leaf leads to it. */
@@ -502,22 +569,27 @@ typedef struct DuplicatePrune
 
 extern void duplicates_prune_page(PageReader *reader, BlockNumber block, DuplicatePrune *prune);
 /*
- * Takes the empty lists out of an element's chain.  When none is left and the element's own row is gone, it is marked
- * dead.  Returns whether it is dead.
+ * Takes the empty lists out of an element's chain. When none is left and the element's own row is
+ * gone, it is marked dead. Returns whether it is dead.
  */
 extern bool duplicates_settle(PageReader *reader, NodeId element);
-/* Frees a page's empty lists, whose owners have been settled; returns how many lists are in use still. */
+/*
+ * Frees a page's empty lists, whose owners have been settled; returns how many lists are in use
+ * still.
+ */
 extern int duplicates_free(PageReader *reader, BlockNumber block, FullTransactionId free_xid);
 
 /* locks.c */
 
 /*
- * Held by an insert from before it searches until its last link is written; never waits.  Returns which lock it is, for
- * index_insert_unlock().  No page lock is held.
+ * Held by an insert from before it searches until its last link is written; never waits. Returns
+ * which lock it is, for index_insert_unlock(). No page lock is held.
  */
 extern BlockNumber index_insert_lock(Relation index);
 extern void index_insert_unlock(Relation index, BlockNumber lock);
-/* Waits until all inserts that are running now have ended; for vacuum alone.  No page lock is held. */
+/*
+ * Waits until all inserts that are running now have ended; for vacuum alone. No page lock is held.
+ */
 extern void index_insert_barrier(Relation index);
 
 #endif /* HNSWC_PAGE_H */

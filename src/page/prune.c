@@ -1,16 +1,17 @@
 /*
  * prune.c: removing heap TIDs from the lists of duplicates.
  *
- * Vacuum does it in three steps, none of which needs more than two locks however long a chain is: it prunes the lists
- * page by page (duplicates_prune_page); it takes the lists that are empty out of their element's chain
- * (duplicates_settle), which is also when an element without a row turns out to be dead; and it frees empty lists
- * (duplicates_free).  It may stop between any two changes: an empty list is found again by the next vacuum, whether it
- * still is on a chain or not.
+ * Vacuum does it in three steps, none of which needs more than two locks however long a chain is:
+ * it prunes the lists page by page (duplicates_prune_page); it takes the lists that are empty out
+ * of their element's chain (duplicates_settle), which is also when an element without a row turns
+ * out to be dead; and it frees empty lists (duplicates_free). It may stop between any two changes:
+ * an empty list is found again by the next vacuum, whether it still is on a chain or not.
  *
- * Invariant: only vacuum makes a list empty or frees one that was on a chain, and one vacuum works on an index at a time.
+ * Invariant: only vacuum makes a list empty or frees one that was on a chain, and one vacuum works
+ * on an index at a time.
  *
- * Locks: one duplicate page at a time, exclusively where it changes; under the element page's exclusive lock for the
- * first list of a chain.
+ * Locks: one duplicate page at a time, exclusively where it changes; under the element page's
+ * exclusive lock for the first list of a chain.
  */
 #include "postgres.h"
 
@@ -23,7 +24,9 @@ duplicate_slot(PageReader *reader, Buffer buffer, uint32 slot)
 	return (DuplicateSlot *) page_slot(&reader->state->layout, BufferGetPage(buffer), slot);
 }
 
-/* Copies the TIDs of a list that stay; returns how many.  *first is the first place that changes. */
+/*
+ * Copies the TIDs of a list that stay; returns how many. *first is the first place that changes.
+ */
 static int
 tids_left(const DuplicateSlot *list, const DuplicatePrune *prune, ItemPointer left, int *first)
 {
@@ -42,7 +45,10 @@ tids_left(const DuplicateSlot *list, const DuplicatePrune *prune, ItemPointer le
 	return nleft;
 }
 
-/* Looks at a page's lists; with an edit, removes what is to be removed.  False if there is something to remove. */
+/*
+ * Looks at a page's lists; with an edit, removes what is to be removed. False if there is something
+ * to remove.
+ */
 static bool
 prune_lists(PageReader *reader, Buffer buffer, DuplicatePrune *prune, PageEdit *edit)
 {
@@ -74,7 +80,8 @@ prune_lists(PageReader *reader, Buffer buffer, DuplicatePrune *prune, PageEdit *
 		if (nleft == list->count)
 			continue;
 		if (nleft > first)
-			edit_write(edit, 0, &list->tids[first], &left[first], (nleft - first) * sizeof(ItemPointerData));
+			edit_write(edit, 0, &list->tids[first], &left[first],
+					   (nleft - first) * sizeof(ItemPointerData));
 		edit_set(edit, 0, &list->count, nleft);
 	}
 	return true;
@@ -123,20 +130,22 @@ static void
 list_set_next(PageReader *reader, NodeId list, NodeId next)
 {
 	const PageLayout *layout = &reader->state->layout;
-	Buffer buffer = reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
+	Buffer buffer =
+		reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
 	PageEdit edit;
 
 	Assert(list != next);
 	edit_init(&edit, reader->index, true);
-	edit_set(&edit, edit_page(&edit, buffer), &duplicate_slot(reader, buffer, node_slot(layout, list))->next, next);
+	edit_set(&edit, edit_page(&edit, buffer),
+			 &duplicate_slot(reader, buffer, node_slot(layout, list))->next, next);
 	edit_commit(&edit);
 	edit_free(&edit);
 	UnlockReleaseBuffer(buffer);
 }
 
 /*
- * Takes empty lists off the front of an element's chain; *first is the first list left.  An element without a row and
- * without a list becomes dead.  Returns its state.
+ * Takes empty lists off the front of an element's chain; *first is the first list left. An element
+ * without a row and without a list becomes dead. Returns its state.
  */
 static SlotState
 settle_front(PageReader *reader, NodeId element, NodeId *first)
@@ -148,7 +157,8 @@ settle_front(PageReader *reader, NodeId element, NodeId *first)
 
 	do
 	{
-		Buffer buffer = reader_lock_page(reader, node_block(layout, element), PAGE_ELEMENT, BUFFER_LOCK_EXCLUSIVE);
+		Buffer buffer = reader_lock_page(reader, node_block(layout, element), PAGE_ELEMENT,
+										 BUFFER_LOCK_EXCLUSIVE);
 		Slot *slot = page_slot(layout, BufferGetPage(buffer), node_slot(layout, element));
 		NodeId next;
 		PageEdit edit;

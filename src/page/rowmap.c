@@ -1,22 +1,25 @@
 /*
  * rowmap.c: from a row of the table to its node.
  *
- * The entry of the row at offset o of block b is word (b % blocks) * stride + o - 1 of leaf b / blocks: stride entries for
- * each block of the table, and as many blocks on a leaf as fit.  Rows at greater offsets than stride have no entry.  Above
- * the leaves are inner pages of block numbers.  The meta page has a root for each number of inner pages that there can be on
- * the way to a leaf: root 0 is the first leaf, root 1 leads to the next ones by one page, and so on.  So a root that is set
+ * The entry of the row at offset o of block b is word (b % blocks) * stride + o - 1 of leaf b /
+ * blocks: stride entries for each block of the table, and as many blocks on a leaf as fit. Rows at
+ * greater offsets than stride have no entry. Above the leaves are inner pages of block numbers. The
+ * meta page has a root for each number of inner pages that there can be on the way to a leaf: root
+ * 0 is the first leaf, root 1 leads to the next ones by one page, and so on. So a root that is set
  * never changes.
  *
  * Invariants:
- * - An entry is a hint.  It counts only if the node is live and its row, or one of its duplicates, is that row.  So nobody
- *   clears entries: vacuum leaves those of rows that are gone, a row without an entry is measured from the table.
- * - A row that a snapshot sees, and that has a node, has that node's entry, unless the map has no place for it or the server
- *   stopped between the row and its entry: a new node comes with its entry in one edit, a duplicate gets it afterwards.
+ * - An entry is a hint. It counts only if the node is live and its row, or one of its duplicates,
+ *   is that row. So nobody clears entries: vacuum leaves those of rows that are gone, a row without
+ *   an entry is measured from the table.
+ * - A row that a snapshot sees, and that has a node, has that node's entry, unless the map has no
+ *   place for it or the server stopped between the row and its entry: a new node comes with its
+ *   entry in one edit, a duplicate gets it afterwards.
  * - A word of an inner page and a root is set once.
  *
- * Locks: a leaf's exclusive lock to set an entry, taken after all others.  The map grows under the meta page's exclusive
- * lock; the lock of an inner page is taken behind it.  Readers hold a pin of one page at a time, and during recovery the share
- * lock while they copy what they read.
+ * Locks: a leaf's exclusive lock to set an entry, taken after all others. The map grows under the
+ * meta page's exclusive lock; the lock of an inner page is taken behind it. Readers hold a pin of
+ * one page at a time, and during recovery the share lock while they copy what they read.
  */
 #include "postgres.h"
 
@@ -66,11 +69,12 @@ find_leaf(PageReader *reader, const BlockNumber *roots, uint32 leaf)
 }
 
 /*
- * Appends a page of the map, `level` steps above the leaves, and sets the word that leads to it: of the inner page `parent`,
- * or the root if that is 0.  The meta page is locked.
+ * Appends a page of the map, `level` steps above the leaves, and sets the word that leads to it: of
+ * the inner page `parent`, or the root if that is 0. The meta page is locked.
  */
 static BlockNumber
-add_page(PageReader *reader, Buffer meta_buffer, BlockNumber parent, uint32 word, int level, bool wal)
+add_page(PageReader *reader, Buffer meta_buffer, BlockNumber parent, uint32 word, int level,
+		 bool wal)
 {
 	MetaPage *meta = page_meta(BufferGetPage(meta_buffer));
 	Buffer buffer = alloc_block(reader);
@@ -85,7 +89,8 @@ add_page(PageReader *reader, Buffer meta_buffer, BlockNumber parent, uint32 word
 	else
 	{
 		parent_buffer = reader_lock_page(reader, parent, PAGE_MAP_INNER, BUFFER_LOCK_EXCLUSIVE);
-		edit_set(&edit, edit_page(&edit, parent_buffer), &map_words(BufferGetPage(parent_buffer))[word], block);
+		edit_set(&edit, edit_page(&edit, parent_buffer),
+				 &map_words(BufferGetPage(parent_buffer))[word], block);
 	}
 	edit_commit(&edit);
 	edit_free(&edit);
@@ -99,7 +104,8 @@ add_page(PageReader *reader, Buffer meta_buffer, BlockNumber parent, uint32 word
 static BlockNumber
 make_leaf(PageReader *reader, uint32 leaf, bool wal)
 {
-	Buffer meta_buffer = reader_lock_page(reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	Buffer meta_buffer =
+		reader_lock_page(reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	BlockNumber *roots = page_meta(BufferGetPage(meta_buffer))->map_roots;
 	int level = map_leaf_level(leaf);
 	BlockNumber block = roots[level];

@@ -1,14 +1,15 @@
 /*
  * state.c: what is constant for an index, kept per backend.
  *
- * Opening an index means reading its meta page and its trained parameters and making the coders ready, which costs more
- * than a query.  So a backend keeps it, by relation file.  A build writes a new random uid into the meta page; every open
- * compares it, so that neither a rebuild in the same file nor a reused file number goes unnoticed.  The cache drops
- * entries only at the end of a transaction, when no scan can be using them.
+ * Opening an index means reading its meta page and its trained parameters and making the coders
+ * ready, which costs more than a query. So a backend keeps it, by relation file. A build writes a
+ * new random uid into the meta page; every open compares it, so that neither a rebuild in the same
+ * file nor a reused file number goes unnoticed. The cache drops entries only at the end of a
+ * transaction, when no scan can be using them.
  *
- * Locks: the share lock on the meta page while its constants are read; the uid, the entry point and the statistics are
- * read with a pin alone (with the share lock during recovery), being aligned words.  The exclusive lock while the
- * statistics are written.
+ * Locks: the share lock on the meta page while its constants are read; the uid, the entry point and
+ * the statistics are read with a pin alone (with the share lock during recovery), being aligned
+ * words. The exclusive lock while the statistics are written.
  */
 #include "postgres.h"
 
@@ -36,7 +37,10 @@ typedef struct StateEntry
 } StateEntry;
 
 static HTAB *states = NULL;
-/* States of indexes that were rebuilt in place: a cursor of this transaction may still be using them. */
+/*
+ * States of indexes that were rebuilt in place: a cursor of this transaction may still be using
+ * them.
+ */
 static IndexState *retired = NULL;
 static uint64 use_counter = 0;
 static bool (*shape_is_of)(Relation index, const IndexShape *shape);
@@ -51,10 +55,11 @@ index_shape_layout(const IndexShape *shape, PageLayout *layout)
 	if (shape->spec.bits != CODE_BITS_EXACT && shape->rerank != RERANK_TABLE)
 		vector_size = code_size(&vector_spec);
 	if (!page_layout_init(layout, code_size(&shape->spec), vector_size, shape->m))
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a node with %d dimensions of %d bits and m = %d does not fit a page", shape->spec.dims,
-							   shape->spec.bits, shape->m),
-						errhint("Use fewer bits or a smaller m.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a node with %d dimensions of %d bits and m = %d does not fit a page",
+						shape->spec.dims, shape->spec.bits, shape->m),
+				 errhint("Use fewer bits or a smaller m.")));
 }
 
 static Coder *
@@ -77,7 +82,8 @@ read_meta(Relation index, MetaPage *meta)
 	memcpy(meta, page_meta(page), sizeof(*meta));
 	if (!PageIsNew(page) && meta->magic == PGVECTOR_MAGIC)
 		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" was built by another implementation", RelationGetRelationName(index)),
+						errmsg("index \"%s\" was built by another implementation",
+							   RelationGetRelationName(index)),
 						errhint("REINDEX the index.")));
 	page_check(index, HNSWC_META_BLOCK, page, PAGE_META);
 	UnlockReleaseBuffer(buffer);
@@ -111,9 +117,11 @@ read_params(Relation index, IndexState *state, BlockNumber block, uint32 size)
 
 /* Checks that what the meta page says of the layout is what its constants give. */
 static void
-check_layout(Relation index, const MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
+check_layout(Relation index, const MetaPage *meta, const IndexShape *shape,
+			 const PageLayout *layout)
 {
-	if (meta->map_stride > MaxHeapTuplesPerPage || meta->params_size != code_params_size(&shape->spec) ||
+	if (meta->map_stride > MaxHeapTuplesPerPage ||
+		meta->params_size != code_params_size(&shape->spec) ||
 		meta->code_size != layout->code_size || meta->vector_size != layout->vector_size ||
 		meta->slot_size != layout->slot_size || meta->slot_start != layout->slot_start ||
 		meta->slots_per_page != layout->slots_per_page)
@@ -132,7 +140,8 @@ meta_shape(Relation index, const MetaPage *meta, IndexShape *shape)
 	shape->m = meta->m;
 	shape->ef_construction = meta->ef_construction;
 	shape->map_stride = meta->map_stride;
-	if (code_size(&shape->spec) == 0 || meta->m < GRAPH_MIN_M || meta->m > GRAPH_MAX_M || meta->rerank > RERANK_TABLE)
+	if (code_size(&shape->spec) == 0 || meta->m < GRAPH_MIN_M || meta->m > GRAPH_MAX_M ||
+		meta->rerank > RERANK_TABLE)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
 }
 
@@ -149,7 +158,10 @@ index_state_grow(IndexState *state, BlockNumber nblocks)
 		return;
 	state->hints = MemoryContextAlloc(state->cxt, wanted * sizeof(BlockHint));
 	state->nhints = wanted;
-	/* an empty hint is of a block that is not looked for in its place: it answers to no number, be it the invalid one */
+	/*
+	 * an empty hint is of a block that is not looked for in its place: it answers to no number, be
+	 * it the invalid one
+	 */
 	for (uint32 i = 0; i < wanted; i++)
 		state->hints[i] = (BlockHint){i ^ 1, InvalidBuffer, 0};
 	for (uint32 i = 0; i < nold; i++)
@@ -184,8 +196,9 @@ read_state(Relation index)
 	state->ef_construction = shape.ef_construction;
 	state->map_stride = shape.map_stride;
 	if (!shape_is_of(index, &shape))
-		page_corrupted(index, HNSWC_META_BLOCK,
-					   "the meta page is that of an index of another type, operator class or dimensions");
+		page_corrupted(
+			index, HNSWC_META_BLOCK,
+			"the meta page is that of an index of another type, operator class or dimensions");
 	index_shape_layout(&shape, &state->layout);
 	check_layout(index, &meta, &shape, &state->layout);
 	read_params(index, state, meta.params_block, meta.params_size);
@@ -251,7 +264,9 @@ index_state_get(Relation index, NodeId *entry)
 	{
 		IndexState *state = read_state(index);
 
-		/* reading may have processed invalidations, but never this backend's own end of transaction */
+		/*
+		 * reading may have processed invalidations, but never this backend's own end of transaction
+		 */
 		cached = hash_search(states, &locator, HASH_ENTER, &found);
 		cached->state = state;
 		if (!read_entry(index, state, entry))
@@ -329,7 +344,8 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->magic = HNSWC_MAGIC;
 	meta->version = HNSWC_VERSION;
 	if (!pg_strong_random(&meta->uid, sizeof(meta->uid)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random number")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random number")));
 	meta->dims = shape->spec.dims;
 	meta->m = shape->m;
 	meta->ef_construction = shape->ef_construction;
@@ -390,7 +406,8 @@ index_set_built(Relation index)
 	PageEdit edit;
 
 	edit_init(&edit, index, true);
-	edit_set(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->built_blocks, nblocks);
+	edit_set(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->built_blocks,
+			 nblocks);
 	edit_commit(&edit);
 	edit_free(&edit);
 	UnlockReleaseBuffer(buffer);
@@ -419,7 +436,8 @@ index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 }
 
 void
-index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params, bool wal)
+index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, const void *params,
+				   bool wal)
 {
 	PageLayout layout;
 	uint32 size = code_params_size(&shape->spec);

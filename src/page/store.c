@@ -1,12 +1,13 @@
 /*
  * store.c: the graph's door over an index's pages, for scans, inserts and vacuum.
  *
- * Reading: batches are measured by visit.c, and a walk's lists are read as it reads nodes, without a pin.  What is read
- * of a slot is either constant while the slot is in use, or an aligned word or byte; see src/page/README.  A slot that is
- * not on the layer asked for was reused since its address was read, and is passed over.
+ * Reading: batches are measured by visit.c, and a walk's lists are read as it reads nodes, without
+ * a pin. What is read of a slot is either constant while the slot is in use, or an aligned word or
+ * byte; see src/page/README. A slot that is not on the layer asked for was reused since its address
+ * was read, and is passed over.
  *
- * Writing: one page at a time (a new node with its vector; a list of links; the entry point), each change complete and
- * logged by itself.
+ * Writing: one page at a time (a new node with its vector; a list of links; the entry point), each
+ * change complete and logged by itself.
  *
  * Locks: none but within a call.
  */
@@ -22,19 +23,24 @@ page_store(GraphStore *store)
 	return (PageStore *) store;
 }
 
-/* Of the two places for nodes that are being fetched, takes the one that the same array had, or one that is unused. */
+/*
+ * Of the two places for nodes that are being fetched, takes the one that the same array had, or one
+ * that is unused.
+ */
 static void
 page_store_fetch(GraphStore *store, int layer, const NodeId *nodes, int n)
 {
 	PageStore *pages = page_store(store);
-	FetchedNodes *fetched = &pages->fetched[pages->fetched[0].nodes != NULL && pages->fetched[0].nodes != nodes];
+	FetchedNodes *fetched =
+		&pages->fetched[pages->fetched[0].nodes != NULL && pages->fetched[0].nodes != nodes];
 
 	fetched->nodes = nodes;
 	nodes_fetch(&pages->reader, layer, nodes, n, fetched->places);
 }
 
 static int
-page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n, Candidate *out)
+page_store_visit(GraphStore *store, const CodeQuery *query, int layer, const NodeId *nodes, int n,
+				 Candidate *out)
 {
 	PageStore *pages = page_store(store);
 	FetchedNodes *fetched = &pages->fetched[pages->fetched[0].nodes != nodes];
@@ -64,7 +70,8 @@ expect_slot(PageReader *reader, NodeId node, Size offset, Size size)
 	const PageLayout *layout = &reader->state->layout;
 
 	reader_prefetch_bytes(reader, node_block(layout, node),
-						  layout->slot_start + node_slot(layout, node) * layout->slot_size + offset, size);
+						  layout->slot_start + node_slot(layout, node) * layout->slot_size + offset,
+						  size);
 }
 
 static void
@@ -72,7 +79,8 @@ page_store_expect(GraphStore *store, NodeId node, int layer)
 {
 	PageReader *reader = &page_store(store)->reader;
 
-	expect_slot(reader, node, reader->state->layout.links_offset, GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
+	expect_slot(reader, node, reader->state->layout.links_offset,
+				GRAPH_CAPACITY(store->m, layer) * sizeof(NodeId));
 }
 
 /* Reads the list of a slot if that is the node asked for. */
@@ -87,8 +95,9 @@ slot_neighbours(const PageLayout *layout, Slot *slot, int layer, int generation,
 }
 
 /*
- * The same without a pin; -1 if that did not work.  What is read is compared with the page once more: a list that is none
- * would lead to addresses of nothing, and a walk that follows them would take the index for damaged.
+ * The same without a pin; -1 if that did not work. What is read is compared with the page once
+ * more: a list that is none would lead to addresses of nothing, and a walk that follows them would
+ * take the index for damaged.
  */
 static int
 glance_neighbours(PageReader *reader, NodeId node, int layer, int generation, NodeId *out)
@@ -169,7 +178,8 @@ page_store_entry(GraphStore *store, int *layer)
 	*layer = slot->layer;
 	reader_unpin(reader, buffer);
 	if (*layer > GRAPH_MAX_LAYER)
-		page_corrupted(reader->index, node_block(&reader->state->layout, entry), "the entry point has no such layer");
+		page_corrupted(reader->index, node_block(&reader->state->layout, entry),
+					   "the entry point has no such layer");
 	return entry;
 }
 
@@ -177,7 +187,8 @@ static bool
 page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 {
 	PageStore *pages = page_store(store);
-	Buffer buffer = reader_lock_page(&pages->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	Buffer buffer =
+		reader_lock_page(&pages->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	MetaPage *meta = page_meta(BufferGetPage(buffer));
 	bool set;
 
@@ -197,14 +208,17 @@ page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 
 /* Where the vector of an element's slot is: its page, being pinned, says. */
 static void
-element_vector_place(const PageLayout *layout, Page page, uint32 slot, BlockNumber *block, uint32 *offset)
+element_vector_place(const PageLayout *layout, Page page, uint32 slot, BlockNumber *block,
+					 uint32 *offset)
 {
 	PageTail *tail = page_tail(page);
 
 	vector_place(layout, tail->vector_block, tail->vector_offset, slot, block, offset);
 }
 
-/* Copies the code that neighbours are selected by; false if the node is not on the layer any more. */
+/*
+ * Copies the code that neighbours are selected by; false if the node is not on the layer any more.
+ */
 static bool
 copy_select_code(PageStore *pages, int layer, NodeId node, char *to)
 {
@@ -281,7 +295,8 @@ page_store_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const
 
 /* Adds the contents of a new slot to an edit. */
 static void
-write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId below, const NodeId *links, int n)
+write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId below,
+		   const NodeId *links, int n)
 {
 	const PageLayout *layout = &pages->reader.state->layout;
 	Slot head = {0};
@@ -327,7 +342,8 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 	{
 		pages->created = place.node;
 		if (reader->state->layout.vector_size > 0)
-			vector_write(reader, place.vector_block, place.vector_offset, pages->element.vector, pages->wal);
+			vector_write(reader, place.vector_block, place.vector_offset, pages->element.vector,
+						 pages->wal);
 	}
 	write_slot(pages, &edit, &place, layer, below, links, n);
 	map_buffer = rowmap_edit(reader, &edit, &entry, place.node);
@@ -387,7 +403,8 @@ page_store_relink(GraphStore *store, NodeId node, int layer, const NodeId *expec
 	Buffer buffer = pin_slot(&pages->reader, node, layer_kind(layer), &slot);
 	bool done = true;
 
-	Assert(nwanted <= capacity && nexpected <= capacity && !pages->reader.lock && !page_lock_is_held());
+	Assert(nwanted <= capacity && nexpected <= capacity && !pages->reader.lock &&
+		   !page_lock_is_held());
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (slot_is_on(slot, layer))
 	{
@@ -457,7 +474,9 @@ page_store_open(Relation index, IndexState *state, bool wal)
 	pages->store.coder = state->coder;
 	/* Codes of few bits are good enough to walk on, but not to select neighbours by. */
 	pages->store.select_coder =
-		state->spec.bits < STORE_MIN_SELECT_BITS && state->layout.vector_size > 0 ? state->vector_coder : state->coder;
+		state->spec.bits < STORE_MIN_SELECT_BITS && state->layout.vector_size > 0
+			? state->vector_coder
+			: state->coder;
 	pages->store.m = state->m;
 	graph_select_rules(&pages->store, state->spec.metric);
 	pages->store.visit = page_store_visit;
@@ -497,7 +516,8 @@ page_store_bounds(PageReader *reader, const CodeQuery *query, Candidate *candida
 }
 
 void
-page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate *candidates, int n, ElementRef *refs)
+page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate *candidates, int n,
+					ElementRef *refs)
 {
 	const PageLayout *layout = &reader->state->layout;
 
@@ -522,9 +542,10 @@ page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate 
 		if (slot->state == SLOT_SHELL)
 			ItemPointerSetInvalid(&ref->heap_tid);
 		ref->duplicates = *(volatile NodeId *) &slot->next;
-		ref->dist = query == NULL ? candidates[i].dist : code_measure(query, slot_code(layout, slot));
-		element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, candidates[i].node), &ref->vector_block,
-							 &ref->vector_offset);
+		ref->dist =
+			query == NULL ? candidates[i].dist : code_measure(query, slot_code(layout, slot));
+		element_vector_place(layout, BufferGetPage(buffer), node_slot(layout, candidates[i].node),
+							 &ref->vector_block, &ref->vector_offset);
 		reader_unpin(reader, buffer);
 	}
 }

@@ -1,11 +1,13 @@
 /*
- * vectors.c: the vector stream, where exact vectors lie one behind the other, apart from the nodes, so that what a walk
- * touches is dense.  A vector may run over the end of a page into the next block.
+ * vectors.c: the vector stream, where exact vectors lie one behind the other, apart from the nodes,
+ * so that what a walk touches is dense. A vector may run over the end of a page into the next
+ * block.
  *
- * A vector is written once, before the slot it belongs to goes live, and never changes while the slot is in use: a pin
- * is enough to read it.
+ * A vector is written once, before the slot it belongs to goes live, and never changes while the
+ * slot is in use: a pin is enough to read it.
  *
- * Locks: the exclusive lock of one vector page at a time, while writing; it comes after all node pages' locks.
+ * Locks: the exclusive lock of one vector page at a time, while writing; it comes after all node
+ * pages' locks.
  */
 #include "postgres.h"
 
@@ -43,8 +45,8 @@ next_part(VectorPart *part)
 }
 
 void
-vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset, uint32 slot, BlockNumber *block,
-			 uint32 *offset)
+vector_place(const PageLayout *layout, BlockNumber run_block, uint32 run_offset, uint32 slot,
+			 BlockNumber *block, uint32 *offset)
 {
 	uint64 position = run_offset + (uint64) slot * layout->vector_size;
 
@@ -93,7 +95,10 @@ vector_read(PageReader *reader, BlockNumber block, uint32 offset, void *data)
 	}
 }
 
-/* Has those pages of the vectors read that are not in shared buffers; the descriptors of all are in the CPU's cache then. */
+/*
+ * Has those pages of the vectors read that are not in shared buffers; the descriptors of all are in
+ * the CPU's cache then.
+ */
 static void
 vectors_read_ahead(PageReader *reader, const BlockNumber *blocks, const uint32 *offsets, int n)
 {
@@ -101,10 +106,12 @@ vectors_read_ahead(PageReader *reader, const BlockNumber *blocks, const uint32 *
 	int naway = 0;
 
 	for (int i = 0; i < n; i++)
-		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0; next_part(&part))
+		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0;
+			 next_part(&part))
 			reader_prefetch_descriptor(reader, part.block);
 	for (int i = 0; i < n; i++)
-		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0; next_part(&part))
+		for (VectorPart part = first_part(reader, blocks[i], offsets[i]); part.size > 0;
+			 next_part(&part))
 			if (naway < READ_AHEAD && !reader_is_cached(reader, part.block))
 				away[naway++] = part.block;
 	if (naway > 0)
@@ -120,8 +127,8 @@ vector_prefetch(PageReader *reader, BlockNumber block, uint32 offset)
 }
 
 void
-vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks, const uint32 *offsets, int n,
-				 double *dist, void *scratch)
+vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *blocks,
+				 const uint32 *offsets, int n, double *dist, void *scratch)
 {
 	uint32 size = reader->state->layout.vector_size;
 	int nfetched = 0;
@@ -136,7 +143,8 @@ vector_distances(PageReader *reader, const CodeQuery *query, const BlockNumber *
 		{
 			Buffer buffer = reader_pin(reader, blocks[i], PAGE_VECTOR);
 
-			dist[i] = code_measure(query, (char *) BufferGetPage(buffer) + PAGE_STREAM_START + offsets[i]);
+			dist[i] = code_measure(query,
+								   (char *) BufferGetPage(buffer) + PAGE_STREAM_START + offsets[i]);
 			reader_unpin(reader, buffer);
 		}
 		else

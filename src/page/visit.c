@@ -1,12 +1,13 @@
 /*
  * visit.c: measuring a batch of nodes, which is what a search does nearly all the time.
  *
- * The places of all nodes are found first, and their buffer descriptors and slots are fetched into the CPU's cache
- * (nodes_fetch); then, when something else has been done, they are measured (nodes_measure).
+ * The places of all nodes are found first, and their buffer descriptors and slots are fetched into
+ * the CPU's cache (nodes_fetch); then, when something else has been done, they are measured
+ * (nodes_measure).
  *
- * To pin and release a page costs as much as to measure a code of it.  So neither is done, see glance.h; during recovery
- * and in temporary tables nodes are pinned.  Pages whose usage count the clock sweep has lowered are pinned afterwards
- * (reader_raise).
+ * To pin and release a page costs as much as to measure a code of it. So neither is done, see
+ * glance.h; during recovery and in temporary tables nodes are pinned. Pages whose usage count the
+ * clock sweep has lowered are pinned afterwards (reader_raise).
  *
  * Locks: none.
  */
@@ -105,15 +106,18 @@ measure_pinned(Batch *batch, int i)
 	if (candidate_read(out, reader->rows ? &reader->rows[i] : NULL, slot, batch->layer))
 	{
 		float bound = 0;
-		float dist =
-			code_distance(batch->query, slot_code(&reader->state->layout, slot), batch->bounds ? &bound : NULL);
+		float dist = code_distance(batch->query, slot_code(&reader->state->layout, slot),
+								   batch->bounds ? &bound : NULL);
 
 		candidate_set(out, batch->nodes[i], dist, bound);
 	}
 	reader_unpin(reader, buffer);
 }
 
-/* Measures [from, from + n) without pins; notes those for which that did not work, and those that are to be raised. */
+/*
+ * Measures [from, from + n) without pins; notes those for which that did not work, and those that
+ * are to be raised.
+ */
 static void
 measure_chunk(Batch *batch, int from, int n)
 {
@@ -137,7 +141,8 @@ measure_chunk(Batch *batch, int from, int n)
 			batch->missed[batch->nmissed++] = i;
 			continue;
 		}
-		if (candidate_read(&batch->out[i], reader->rows ? &reader->rows[i] : NULL, place->slot, batch->layer))
+		if (candidate_read(&batch->out[i], reader->rows ? &reader->rows[i] : NULL, place->slot,
+						   batch->layer))
 		{
 			cooling[ncodes] = glance_is_cooling(state);
 			codes[ncodes] = slot_code(&reader->state->layout, place->slot);
@@ -181,7 +186,8 @@ measure_with_pins(Batch *batch, int n)
 		const NodePlace *place = &batch->places[i];
 		uint32 state;
 
-		if (!batch->reader->local && !glance_begin(batch->reader, place->buffer, place->block, &state))
+		if (!batch->reader->local &&
+			!glance_begin(batch->reader, place->buffer, place->block, &state))
 			batch->missed[batch->nmissed++] = i;
 	}
 	missed_read_ahead(batch);
@@ -201,7 +207,8 @@ measure_without_pins(Batch *batch, int n)
 	for (int i = 0; i < batch->nmissed; i++)
 		measure_pinned(batch, batch->missed[i]);
 	for (int i = 0; i < batch->ncooling; i++)
-		reader_raise(batch->reader, batch->places[batch->cooling[i]].block, layer_kind(batch->layer));
+		reader_raise(batch->reader, batch->places[batch->cooling[i]].block,
+					 layer_kind(batch->layer));
 }
 
 void
@@ -219,8 +226,8 @@ nodes_fetch(PageReader *reader, int layer, const NodeId *nodes, int n, NodePlace
 }
 
 int
-nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes, const NodePlace *places,
-			  int n, bool bounds, Candidate *out)
+nodes_measure(PageReader *reader, const CodeQuery *query, int layer, const NodeId *nodes,
+			  const NodePlace *places, int n, bool bounds, Candidate *out)
 {
 	Batch batch;
 	int nfound = 0;

@@ -17,8 +17,8 @@ typedef struct Bound
 } Bound;
 
 /*
- * Is a condition such a comparison?  Which side may depend on which table is not looked at: of two sides that go by a
- * distance the left one is the chain.
+ * Is a condition such a comparison? Which side may depend on which table is not looked at: of two
+ * sides that go by a distance the left one is the chain.
  */
 extern bool bound_find(Node *condition, Bound *bound);
 

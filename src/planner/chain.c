@@ -15,7 +15,10 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
-/* PostgreSQL's functions that are steps.  Of two arguments the second is the operand; the first one may be, too. */
+/*
+ * PostgreSQL's functions that are steps. Of two arguments the second is the operand; the first one
+ * may be, too.
+ */
 typedef struct StepFunction
 {
 	Oid function;
@@ -105,8 +108,8 @@ distance_call(Node *expr, DistanceCall *call)
 	if (expr == NULL)
 		return false;
 	function = function_of(expr, &args);
-	if (!OidIsValid(function) || list_length(args) != 2 || !own_function(function, &call->function) ||
-		call->function.role == OWN_SUPPORT)
+	if (!OidIsValid(function) || list_length(args) != 2 ||
+		!own_function(function, &call->function) || call->function.role == OWN_SUPPORT)
 		return false;
 	call->left = linitial(args);
 	call->right = lsecond(args);
@@ -126,7 +129,8 @@ digits_of_typmod(Node *typmod)
 	digits = ((DatumGetInt32(constant->constvalue) - VARHDRSZ) & 0x7ff);
 	/* eleven bits with their sign */
 	digits = (digits ^ 1024) - 1024;
-	return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(digits), false, true);
+	return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(digits), false,
+							  true);
 }
 
 /* What the step that a function makes is done to; NULL if it is none. */
@@ -146,7 +150,8 @@ find_function_step(Oid function, List *args, Step *step)
 		return linitial(args);
 	if (is_fixed(lsecond(args)))
 	{
-		step->operand = function == F_NUMERIC_NUMERIC_INT4 ? digits_of_typmod(lsecond(args)) : lsecond(args);
+		step->operand =
+			function == F_NUMERIC_NUMERIC_INT4 ? digits_of_typmod(lsecond(args)) : lsecond(args);
 		return step->operand != NULL ? linitial(args) : NULL;
 	}
 	step->kind = found->swapped;
@@ -215,7 +220,8 @@ chain_find(Node *expr, Chain *chain)
 		chain->steps[chain->nsteps++].source = expr;
 	}
 	if (expr != NULL && chain->call.function.role == OWN_SIMILARITY)
-		chain->steps[chain->nsteps++] = (Step){.kind = STEP_NEGATE, .source = expr, .type = FLOAT8OID};
+		chain->steps[chain->nsteps++] =
+			(Step){.kind = STEP_NEGATE, .source = expr, .type = FLOAT8OID};
 	return expr != NULL;
 }
 

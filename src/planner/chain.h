@@ -1,15 +1,18 @@
 /*
  * chain.h: values that go by a distance: [steps of] distance(column, value).
  *
- *   v <=> $1      cosine_distance(v, $1)      1 - (v <=> $1)      round((1 / (1 + (v <-> $1)))::numeric, 3)
+ *   v <=> $1      cosine_distance(v, $1)      1 - (v <=> $1)
+ *   round((1 / (1 + (v <-> $1)))::numeric, 3)
  *
- * The one recogniser of such expressions.  Paths, filters that end a scan, columns that nobody reads and all rewriting
- * ask it.  A chain is a call of one of our distances or similarities and the steps that compute the value from it, each
- * of which grows, or shrinks, with what it is computed from: chain_shape() says whether that is so, and where rows
- * without a distance come to be in the value's order.
+ * The one recogniser of such expressions. Paths, filters that end a scan, columns that nobody reads
+ * and all rewriting ask it. A chain is a call of one of our distances or similarities and the steps
+ * that compute the value from it, each of which grows, or shrinks, with what it is computed from:
+ * chain_shape() says whether that is so, and where rows without a distance come to be in the
+ * value's order.
  *
  * The steps are
- *   sums, differences, products and quotients with an operand that is the same for all rows, and the negative,
+ *   sums, differences, products and quotients with an operand that is the same for all rows, and
+ *   the negative,
  *   casts between float8, float4 and numeric, round() and trunc(),
  *   sqrt(x), power(x, p), exp(x), ln(x),
  *   greatest(x, c), least(x, c), coalesce(x, c),
@@ -92,7 +95,10 @@ typedef struct Shape
 /* Is the expression a call of a distance or similarity of ours, by an operator or by a function? */
 extern bool distance_call(Node *expr, DistanceCall *call);
 
-/* Takes an expression apart; false if it is none that goes by a distance, as far as can be seen without the operands' values. */
+/*
+ * Takes an expression apart; false if it is none that goes by a distance, as far as can be seen
+ * without the operands' values.
+ */
 extern bool chain_find(Node *expr, Chain *chain);
 
 /* Is there such a call in the expression, at any place? */
@@ -105,17 +111,19 @@ extern double chain_operand(Oid type, Datum value);
 extern void chain_constants(const Chain *chain, double *operands);
 
 /*
- * Does the value grow, or shrink, with the distance for all rows?  Where rounding makes values equal they may be; exp(), ln()
- * and power() are taken to be exact, which they are to the last bit.  operands[] is as chain_constants() fills it; a step by
- * an operand that is not known counts if it keeps the order for any.
+ * Does the value grow, or shrink, with the distance for all rows? Where rounding makes values equal
+ * they may be; exp(), ln() and power() are taken to be exact, which they are to the last bit.
+ * operands[] is as chain_constants() fills it; a step by an operand that is not known counts if it
+ * keeps the order for any.
  */
 extern bool chain_shape(const Chain *chain, const double *operands, Shape *shape);
 
 /*
- * The greatest distance of rows whose value is at most, or at least, a bound; INFINITY if any distance will do, -INFINITY if
- * none does.  Errs to the far side by rounding.  All operands have to be known; those of greatest(), least() and coalesce()
- * that are null are NaN.
+ * The greatest distance of rows whose value is at most, or at least, a bound; INFINITY if any
+ * distance will do, -INFINITY if none does. Errs to the far side by rounding. All operands have to
+ * be known; those of greatest(), least() and coalesce() that are null are NaN.
  */
-extern double chain_farthest(const Chain *chain, const double *operands, bool is_less, double bound);
+extern double chain_farthest(const Chain *chain, const double *operands, bool is_less,
+							 double bound);
 
 #endif /* HNSWC_CHAIN_H */

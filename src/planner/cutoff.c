@@ -1,14 +1,14 @@
 /*
  * cutoff.c: how far rows may be that pass a query's filter.
  *
- * WHERE v <-> $1 < 0.5 ORDER BY v <-> $1 LIMIT 10: rows come nearest first, so after the first that is too far none
- * passes.  The executor does not know that.  It drops row after row, and where fewer than ten are near enough a scan
- * goes through the whole index.  So the filter of the scan is looked through for what bounds the distance from above,
- * and the scan ends there.
+ * WHERE v <-> $1 < 0.5 ORDER BY v <-> $1 LIMIT 10: rows come nearest first, so after the first that
+ * is too far none passes. The executor does not know that. It drops row after row, and where fewer
+ * than ten are near enough a scan goes through the whole index. So the filter of the scan is looked
+ * through for what bounds the distance from above, and the scan ends there.
  *
- * Found are comparisons of the distance that the scan orders by, and of values that go by it (chain.h), with what does not
- * depend on the row: 1 - (v <=> $1) > 0.8, 1 / (1 + (v <-> $1)) >= 0.5.  The executor still applies the filter, so the scan
- * may return a few rows more than pass.
+ * Found are comparisons of the distance that the scan orders by, and of values that go by it
+ * (chain.h), with what does not depend on the row: 1 - (v <=> $1) > 0.8, 1 / (1 + (v <-> $1)) >=
+ * 0.5. The executor still applies the filter, so the scan may return a few rows more than pass.
  */
 #include "postgres.h"
 
@@ -30,7 +30,8 @@ typedef struct CutoffClause
 	Bound bound;
 	ExprState *value;                     /* of bound.value */
 	ExprState *operands[CHAIN_MAX_STEPS]; /* of the chain's steps */
-	ExprState *query; /* what the distance is from, where that is not the very expression of ORDER BY; or NULL */
+	/* what the distance is from, where that is not the very expression of ORDER BY; or NULL */
+	ExprState *query;
 } CutoffClause;
 
 struct Cutoff
@@ -39,7 +40,10 @@ struct Cutoff
 	List *clauses;
 };
 
-/* Is a call the distance that the scan orders by, from a query that is the same or may turn out to be? */
+/*
+ * Is a call the distance that the scan orders by, from a query that is the same or may turn out to
+ * be?
+ */
 static bool
 match_call(CutoffClause *clause, const OpExpr *ordering, PlanState *parent)
 {
@@ -47,7 +51,8 @@ match_call(CutoffClause *clause, const OpExpr *ordering, PlanState *parent)
 	DistanceCall order;
 	Node *other;
 
-	if (!distance_call((Node *) ordering, &order) || order.function.element != call->function.element ||
+	if (!distance_call((Node *) ordering, &order) ||
+		order.function.element != call->function.element ||
 		order.function.type != call->function.type)
 		return false;
 	/* the planner has put the row to the left */
@@ -72,7 +77,8 @@ match_clause(Node *expr, const OpExpr *ordering, PlanState *parent)
 	CutoffClause *clause = palloc0(sizeof(CutoffClause));
 	const Chain *chain = &clause->bound.chain;
 
-	if (!bound_find(expr, &clause->bound) || !is_fixed(clause->bound.value) || !match_call(clause, ordering, parent))
+	if (!bound_find(expr, &clause->bound) || !is_fixed(clause->bound.value) ||
+		!match_call(clause, ordering, parent))
 		return NULL;
 	clause->value = ExecInitExpr((Expr *) clause->bound.value, parent);
 	for (int i = 0; i < chain->nsteps; i++)
@@ -93,7 +99,8 @@ cutoff_find(IndexScanState *node)
 	if (node == NULL)
 		return NULL;
 	plan = (IndexScan *) node->ss.ps.plan;
-	if (plan->scan.plan.qual == NIL || plan->indexorderbyorig == NIL || !IsA(linitial(plan->indexorderbyorig), OpExpr))
+	if (plan->scan.plan.qual == NIL || plan->indexorderbyorig == NIL ||
+		!IsA(linitial(plan->indexorderbyorig), OpExpr))
 		return NULL;
 	ordering = linitial_node(OpExpr, plan->indexorderbyorig);
 	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
@@ -134,7 +141,8 @@ evaluate_operands(const Cutoff *cutoff, const CutoffClause *clause, double *oper
 		value = evaluate(cutoff, clause->operands[i], &isnull);
 		if (!isnull)
 			operands[i] = chain_operand(exprType(step->operand), value);
-		else if (step->kind != STEP_GREATEST && step->kind != STEP_LEAST && step->kind != STEP_COALESCE)
+		else if (step->kind != STEP_GREATEST && step->kind != STEP_LEAST &&
+				 step->kind != STEP_COALESCE)
 			return false;
 	}
 	return true;

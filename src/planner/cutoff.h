@@ -15,8 +15,8 @@ typedef struct Cutoff Cutoff;
 extern Cutoff *cutoff_find(IndexScanState *node);
 
 /*
- * Farther than this from the vector that the scan is for, as the operator measures, no row passes the
- * filter; INFINITY if that is not so.  Evaluates what the distance is compared with.
+ * Farther than this from the vector that the scan is for, as the operator measures, no row passes
+ * the filter; INFINITY if that is not so. Evaluates what the distance is compared with.
  */
 extern double cutoff_distance(const Cutoff *cutoff, Datum query);
 

@@ -12,7 +12,8 @@
 bool
 is_fixed(Node *expr)
 {
-	return !contain_var_clause(expr) && !contain_volatile_functions(expr) && !contain_subplans(expr);
+	return !contain_var_clause(expr) && !contain_volatile_functions(expr) &&
+		   !contain_subplans(expr);
 }
 
 static bool

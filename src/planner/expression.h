@@ -12,7 +12,9 @@
 extern bool is_fixed(Node *expr);
 /* The same for all rows of the query that it is in and of those around it. */
 extern bool is_constant(Node *expr);
-/* The operator family by which values of an expression's type are sorted if nobody says otherwise. */
+/*
+ * The operator family by which values of an expression's type are sorted if nobody says otherwise.
+ */
 extern Oid default_order(Node *expr);
 
 #endif /* HNSWC_EXPRESSION_H */

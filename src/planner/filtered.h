@@ -25,13 +25,15 @@ extern void filtered_init(void);
 extern void filtered_paths_add(PlannerInfo *root, RelOptInfo *rel);
 
 /* What a filtered scan costs; `plain` is the path by the same index without the bitmap. */
-extern void filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *startup, Cost *total);
+extern void filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *startup,
+						  Cost *total);
 
 extern const CustomScanMethods filtered_scan_methods;
 
 /*
- * What is in a plan: custom_exprs are the distance, an OpExpr with the indexed expression to the left, and the list of the
- * bitmap's conditions; custom_private is a list of the index's OID; the bitmap is the only one of custom_plans.
+ * What is in a plan: custom_exprs are the distance, an OpExpr with the indexed expression to the
+ * left, and the list of the bitmap's conditions; custom_private is a list of the index's OID; the
+ * bitmap is the only one of custom_plans.
  */
 extern OpExpr *filtered_distance(const CustomScan *plan);
 extern List *filtered_conditions(const CustomScan *plan);

@@ -1,9 +1,9 @@
 /*
  * filtered_cost.c: what a filtered scan costs, for the planner.
  *
- * The bitmap, and then what the scan will do with it by am/filter_model.h: each of its rows is measured, or the graph is
- * walked.  All of that comes before the first row.  A row that is returned is measured exactly and fetched from the table,
- * like that of a plain scan.
+ * The bitmap, and then what the scan will do with it by am/filter_model.h: each of its rows is
+ * measured, or the graph is walked. All of that comes before the first row. A row that is returned
+ * is measured exactly and fetched from the table, like that of a plain scan.
  */
 #include "postgres.h"
 
@@ -15,8 +15,8 @@
 #include "utils/spccache.h"
 
 /*
- * Making the bitmap of a row whose page has no other, and taking it from there, beyond what PostgreSQL charges for the index
- * that it is from, in cpu_index_tuple_cost: 0.2 us.
+ * Making the bitmap of a row whose page has no other, and taking it from there, beyond what
+ * PostgreSQL charges for the index that it is from, in cpu_index_tuple_cost: 0.2 us.
  */
 #define BITMAP_TUPLES 8.0
 
@@ -24,8 +24,11 @@
 static double
 filtered_visits(const PlannerInfo *root, const ScanModel *scan, double rows)
 {
-	FilterModel model = {
-		.rows = scan->rows, .wanted = rows, .m = scan->m, .ef_search = scan->ef_search, .mapped = scan->mapped};
+	FilterModel model = {.rows = scan->rows,
+						 .wanted = rows,
+						 .m = scan->m,
+						 .ef_search = scan->ef_search,
+						 .mapped = scan->mapped};
 
 	if (root->limit_tuples > 0)
 		model.limit = root->limit_tuples;
@@ -52,9 +55,9 @@ filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *sta
 	get_tablespace_page_costs(plain->indexinfo->reltablespace, &random_cost, NULL);
 	pages = index_pages_fetched(visits, model.pages, model.pages, root);
 
-	*startup = bitmap_cost + rows * BITMAP_TUPLES * cpu_index_tuple_cost + scan_prepare_cost(root, plain) +
-			   pages * scan_page_cost(&model, random_cost) + visits * model.visit_cost +
-			   Min(rows, model.ef_search) * scan_rerank_cost();
+	*startup = bitmap_cost + rows * BITMAP_TUPLES * cpu_index_tuple_cost +
+			   scan_prepare_cost(root, plain) + pages * scan_page_cost(&model, random_cost) +
+			   visits * model.visit_cost + Min(rows, model.ef_search) * scan_rerank_cost();
 	get_tablespace_page_costs(rel->reltablespace, &random_cost, NULL);
 	heap_pages = index_pages_fetched(rows, rel->pages, rel->pages, root);
 	*total = *startup + rel->baserestrictcost.startup + heap_pages * random_cost +

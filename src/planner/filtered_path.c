@@ -1,18 +1,19 @@
 /*
  * filtered_path.c: when the planner is offered a filtered scan, and the plan of one.
  *
- * Most queries for the nearest rows have a WHERE, and other indexes know which rows meet it.  PostgreSQL can make a bitmap of
- * these rows out of indexes of any kind, ANDed and ORed, but a bitmap has no order.  A filtered scan has both: the rows of
- * the bitmap, in the order of an index of ours.
+ * Most queries for the nearest rows have a WHERE, and other indexes know which rows meet it.
+ * PostgreSQL can make a bitmap of these rows out of indexes of any kind, ANDed and ORed, but a
+ * bitmap has no order. A filtered scan has both: the rows of the bitmap, in the order of an index
+ * of ours.
  *
- * The bitmap is the one that PostgreSQL itself would scan the table by.  It is not among the table's paths any more if
- * another path was cheaper, so it is asked for once more, for a copy of the table without other paths and with plain index
- * scans disabled.  Conditions on columns of other tables are no part of it: what is in the order of a distance is of no use
- * on the inner side of a join.
+ * The bitmap is the one that PostgreSQL itself would scan the table by. It is not among the table's
+ * paths any more if another path was cheaper, so it is asked for once more, for a copy of the table
+ * without other paths and with plain index scans disabled. Conditions on columns of other tables
+ * are no part of it: what is in the order of a distance is of no use on the inner side of a join.
  *
- * The plan of the bitmap heap scan is made by PostgreSQL, too.  Of it the filtered scan takes the bitmap, the conditions
- * to recheck, and the filter that is left: which has all that the bitmap does not imply, in the order in which security
- * barriers want it.
+ * The plan of the bitmap heap scan is made by PostgreSQL, too. Of it the filtered scan takes the
+ * bitmap, the conditions to recheck, and the filter that is left: which has all that the bitmap
+ * does not imply, in the order in which security barriers want it.
  */
 #include "postgres.h"
 
@@ -51,7 +52,8 @@ filtered_index(const CustomScan *plan)
 bool
 is_filtered_scan(const Plan *plan)
 {
-	return plan != NULL && IsA(plan, CustomScan) && ((const CustomScan *) plan)->methods == &filtered_scan_methods;
+	return plan != NULL && IsA(plan, CustomScan) &&
+		   ((const CustomScan *) plan)->methods == &filtered_scan_methods;
 }
 
 /* The table's indexes that a bitmap can be made of. */
@@ -110,14 +112,18 @@ find_bitmap(PlannerInfo *root, RelOptInfo *rel, List *indexes)
 static BitmapHeapScan *
 bitmap_plan(Plan *plan)
 {
-	/* a condition that is the same for all rows is asked above, and will be above the filtered scan as well */
+	/*
+	 * a condition that is the same for all rows is asked above, and will be above the filtered scan
+	 * as well
+	 */
 	while (IsA(plan, Result) && plan->lefttree != NULL)
 		plan = plan->lefttree;
 	return castNode(BitmapHeapScan, plan);
 }
 
 static Plan *
-filtered_plan(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *path, List *tlist, List *clauses, List *plans)
+filtered_plan(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *path, List *tlist,
+			  List *clauses, List *plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
 	BitmapHeapScan *bitmap = bitmap_plan(linitial(plans));
@@ -161,7 +167,8 @@ add_filtered_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *plain, Path *bi
 	}
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_paths = list_make1(heap);
-	path->custom_private = list_make2(linitial(plain->indexorderbys), list_make1_oid(plain->indexinfo->indexoid));
+	path->custom_private =
+		list_make2(linitial(plain->indexorderbys), list_make1_oid(plain->indexinfo->indexoid));
 	path->methods = &filtered_path_methods;
 	add_path(rel, &path->path);
 }
@@ -173,8 +180,8 @@ filtered_paths_add(PlannerInfo *root, RelOptInfo *rel)
 	Path *bitmap = NULL;
 	ListCell *cell;
 
-	if (!hnsw_filtered_scan || !enable_bitmapscan || root->query_pathkeys == NIL || rel->baserestrictinfo == NIL ||
-		!bms_is_empty(rel->lateral_relids))
+	if (!hnsw_filtered_scan || !enable_bitmapscan || root->query_pathkeys == NIL ||
+		rel->baserestrictinfo == NIL || !bms_is_empty(rel->lateral_relids))
 		return;
 	foreach (cell, rel->indexlist)
 	{

@@ -1,13 +1,15 @@
 /*
- * filtered_scan.c: the node of the executor that returns rows in the order of a distance, of those that a bitmap has.
+ * filtered_scan.c: the node of the executor that returns rows in the order of a distance, of those
+ * that a bitmap has.
  *
- * When the first row is asked for, the child makes its bitmap, as it does for a bitmap heap scan.  The bitmap is copied to a
- * set of rows, and a scan of the index of ours is begun that returns rows of that set only (am/filter.h).  Rows come from
- * there as they do for an index scan: those that the snapshot sees.  Where the bitmap is not exact, the conditions that it is
- * for are checked once more; then come the filter and the columns, which are the executor's own.
+ * When the first row is asked for, the child makes its bitmap, as it does for a bitmap heap scan.
+ * The bitmap is copied to a set of rows, and a scan of the index of ours is begun that returns rows
+ * of that set only (am/filter.h). Rows come from there as they do for an index scan: those that the
+ * snapshot sees. Where the bitmap is not exact, the conditions that it is for are checked once
+ * more; then come the filter and the columns, which are the executor's own.
  *
- * A rescan begins the index's scan anew, and has a new bitmap made if the child's parameters have changed.  The scan goes
- * forward only, and its place is neither marked nor restored.
+ * A rescan begins the index's scan anew, and has a new bitmap made if the child's parameters have
+ * changed. The scan goes forward only, and its place is neither marked nor restored.
  *
  * Locks: the index is locked as the table is, for as long as the query runs.
  */
@@ -78,7 +80,8 @@ filtered_init(void)
 static FilteredScanState *
 filtered_state(PlanState *node)
 {
-	if (!IsA(node, CustomScanState) || ((CustomScanState *) node)->methods != &filtered_exec_methods)
+	if (!IsA(node, CustomScanState) ||
+		((CustomScanState *) node)->methods != &filtered_exec_methods)
 		return NULL;
 	return (FilteredScanState *) node;
 }
@@ -108,8 +111,8 @@ filtered_create(CustomScan *plan)
 }
 
 /*
- * The executor has prepared the node for virtual tuples.  Rows come from the table, so their slot, the filter and the
- * columns are prepared once more.
+ * The executor has prepared the node for virtual tuples. Rows come from the table, so their slot,
+ * the filter and the columns are prepared once more.
  */
 static void
 init_slot(FilteredScanState *node, EState *estate)
@@ -122,7 +125,10 @@ init_slot(FilteredScanState *node, EState *estate)
 	ss->ps.qual = ExecInitQual(ss->ps.plan->qual, &ss->ps);
 }
 
-/* Prepares the order: the strategy and types of its operator, but not yet the value that the distance is from. */
+/*
+ * Prepares the order: the strategy and types of its operator, but not yet the value that the
+ * distance is from.
+ */
 static void
 init_order(FilteredScanState *node)
 {
@@ -131,9 +137,10 @@ init_order(FilteredScanState *node)
 	Oid left;
 	Oid right;
 
-	get_op_opfamily_properties(distance->opno, node->index->rd_opfamily[0], true, &strategy, &left, &right);
-	ScanKeyEntryInitialize(&node->order, SK_ORDER_BY, 1, strategy, right, distance->inputcollid, distance->opfuncid,
-						   (Datum) 0);
+	get_op_opfamily_properties(distance->opno, node->index->rd_opfamily[0], true, &strategy, &left,
+							   &right);
+	ScanKeyEntryInitialize(&node->order, SK_ORDER_BY, 1, strategy, right, distance->inputcollid,
+						   distance->opfuncid, (Datum) 0);
 	node->query = ExecInitExpr((Expr *) lsecond(distance->args), &node->css.ss.ps);
 }
 
@@ -149,9 +156,11 @@ filtered_begin(CustomScanState *css, EState *estate, int eflags)
 	node->conditions = ExecInitQual(filtered_conditions(plan), &css->ss.ps);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
-	node->index = index_open(filtered_index(plan), exec_rt_fetch(plan->scan.scanrelid, estate)->rellockmode);
+	node->index =
+		index_open(filtered_index(plan), exec_rt_fetch(plan->scan.scanrelid, estate)->rellockmode);
 	init_order(node);
-	node->set_cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw filtered scan", ALLOCSET_DEFAULT_SIZES);
+	node->set_cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw filtered scan", ALLOCSET_DEFAULT_SIZES);
 }
 
 /* Copies a bitmap to a set of rows. */
@@ -200,7 +209,10 @@ start_scan(FilteredScanState *node)
 
 	if (node->filter.rows == NULL)
 		make_bitmap(node);
-	/* lives as long as the memory of the rows that are returned does not: as the executor does for runtime keys */
+	/*
+	 * lives as long as the memory of the rows that are returned does not: as the executor does for
+	 * runtime keys
+	 */
 	query = ExecEvalExprSwitchContext(node->query, econtext, &isnull);
 	if (!isnull)
 	{
@@ -215,7 +227,8 @@ start_scan(FilteredScanState *node)
 	node->order.sk_argument = query;
 	node->order.sk_flags = SK_ORDER_BY | (isnull ? SK_ISNULL : 0);
 	if (node->scan == NULL)
-		node->scan = INDEX_BEGINSCAN(node->css.ss.ss_currentRelation, node->index, estate->es_snapshot, 0, 1);
+		node->scan = INDEX_BEGINSCAN(node->css.ss.ss_currentRelation, node->index,
+									 estate->es_snapshot, 0, 1);
 	scan_set_filter(node->scan, &node->filter);
 	index_rescan(node->scan, NULL, 0, &node->order, 1);
 	node->started = true;
@@ -298,7 +311,8 @@ filtered_rescan(CustomScanState *css)
 
 /* Prints an expression of the plan. */
 static void
-explain_expression(const char *label, Node *expr, CustomScanState *css, List *ancestors, ExplainState *es)
+explain_expression(const char *label, Node *expr, CustomScanState *css, List *ancestors,
+				   ExplainState *es)
 {
 	List *context = set_deparse_context_plan(es->deparse_cxt, css->ss.ps.plan, ancestors);
 
@@ -325,7 +339,8 @@ filtered_explain(CustomScanState *css, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Index Name", get_rel_name(filtered_index(plan)), es);
 	explain_expression("Order By", (Node *) filtered_distance(plan), css, ancestors, es);
 	if (filtered_conditions(plan) != NIL)
-		explain_expression("Recheck Cond", (Node *) make_ands_explicit(filtered_conditions(plan)), css, ancestors, es);
+		explain_expression("Recheck Cond", (Node *) make_ands_explicit(filtered_conditions(plan)),
+						   css, ancestors, es);
 	if (!es->analyze)
 		return;
 	ExplainPropertyText("Strategy", strategy_name(filter), es);

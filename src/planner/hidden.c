@@ -1,16 +1,18 @@
 /*
  * hidden.c: leaves out of a plan a distance that nobody looks at.
  *
- * SELECT id FROM t ORDER BY v <-> $1 LIMIT k has the distance in its target list as a hidden column, because the planner
- * sorts by columns.  When an index delivers the order no sort is left, but the column is still computed for each row that
- * is returned, which means fetching its vector, mostly from the TOAST table: a good part of a fast query.  So where an
- * index scan or a filtered scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in their order (by
- * nested loops), hidden columns that are what the scan orders by, or are computed from it as a similarity is, become
- * NULL.
+ * SELECT id FROM t ORDER BY v <-> $1 LIMIT k has the distance in its target list as a hidden
+ * column, because the planner sorts by columns. When an index delivers the order no sort is left,
+ * but the column is still computed for each row that is returned, which means fetching its vector,
+ * mostly from the TOAST table: a good part of a fast query. So where an index scan or a filtered
+ * scan of ours stands directly below a LIMIT, or its rows are joined there with other tables in
+ * their order (by nested loops), hidden columns that are what the scan orders by, or are computed
+ * from it as a similarity is, become NULL.
  *
- * Why nobody misses it: a LIMIT is the last step of its query level, and a hidden column belongs to its own level, where
- * only steps below the LIMIT could have used it; there is none between it and the step that computes the column.  WITH
- * TIES, where the LIMIT itself compares rows by their sort columns, is left alone.
+ * Why nobody misses it: a LIMIT is the last step of its query level, and a hidden column belongs to
+ * its own level, where only steps below the LIMIT could have used it; there is none between it and
+ * the step that computes the column. WITH TIES, where the LIMIT itself compares rows by their sort
+ * columns, is left alone.
  */
 #include "postgres.h"
 
@@ -32,8 +34,8 @@ keeps_order(const Plan *plan)
 }
 
 /*
- * The distance in whose order a plan's rows come from a scan of ours: the plan itself, or the outer side of nested loops; NULL
- * if they do not.
+ * The distance in whose order a plan's rows come from a scan of ours: the plan itself, or the outer
+ * side of nested loops; NULL if they do not.
  */
 static OpExpr *
 order_below(Plan *plan)
@@ -63,7 +65,10 @@ passed_entry(const Node *expr, const Plan *below)
 	return list_nth_node(TargetEntry, below->targetlist, var->varattno - 1);
 }
 
-/* What an expression of such a plan is in terms of the scan below; what comes from other tables stays as it is. */
+/*
+ * What an expression of such a plan is in terms of the scan below; what comes from other tables
+ * stays as it is.
+ */
 static Node *
 in_terms_of_scan(Node *expr, void *join)
 {
@@ -76,7 +81,10 @@ in_terms_of_scan(Node *expr, void *join)
 							  : copyObject((Node *) entry->expr);
 }
 
-/* Is what the scan orders by in an expression, as the distance or as the similarity that is its negative? */
+/*
+ * Is what the scan orders by in an expression, as the distance or as the similarity that is its
+ * negative?
+ */
 static bool
 has_scan_distance(Node *expr, void *order)
 {
@@ -86,7 +94,8 @@ has_scan_distance(Node *expr, void *order)
 	if (expr == NULL)
 		return false;
 	if (distance_call(order, &ordering) && distance_call(expr, &call) &&
-		call.function.element == ordering.function.element && call.function.type == ordering.function.type &&
+		call.function.element == ordering.function.element &&
+		call.function.type == ordering.function.type &&
 		((equal(call.left, ordering.left) && equal(call.right, ordering.right)) ||
 		 (equal(call.left, ordering.right) && equal(call.right, ordering.left))))
 		return true;
@@ -116,14 +125,18 @@ drop_hidden_distance(Limit *limit)
 		Plan *plan = limit->plan.lefttree;
 		TargetEntry *computed = entry->resjunk ? passed_entry((Node *) entry->expr, plan) : NULL;
 
-		/* a step that only asks or does not ask, by a condition that is the same for all rows, may pass it on */
+		/*
+		 * a step that only asks or does not ask, by a condition that is the same for all rows, may
+		 * pass it on
+		 */
 		while (computed != NULL && IsA(plan, Result) && IsA(computed->expr, Var))
 		{
 			plan = plan->lefttree;
 			computed = passed_entry((Node *) computed->expr, plan);
 		}
 		if (computed != NULL && computed->resjunk && is_order(computed->expr, plan, order))
-			computed->expr = (Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
+			computed->expr =
+				(Expr *) makeNullConst(exprType((Node *) computed->expr), -1, InvalidOid);
 	}
 }
 

@@ -1,10 +1,12 @@
 /*
- * hooks.c: all hooks of PostgreSQL's that the library uses, and the settings by which users do without them.
+ * hooks.c: all hooks of PostgreSQL's that the library uses, and the settings by which users do
+ * without them.
  *
  * A hook is a chain: whoever was there before is called, too.
  *
- * With hnsw.rewrite off an index is to the planner what any access method's is: queries are planned as they are written, and
- * no path is added to the planner's own.  What a path costs, and a scan's look at the query that it is part of, stay.
+ * With hnsw.rewrite off an index is to the planner what any access method's is: queries are planned
+ * as they are written, and no path is added to the planner's own. What a path costs, and a scan's
+ * look at the query that it is part of, stay.
  */
 #include "postgres.h"
 
@@ -35,9 +37,13 @@ static get_relation_info_hook_type previous_get_relation_info = NULL;
 /* InvalidOid: all indexes are known. */
 static Oid only_index = InvalidOid;
 
-/* Plans a statement.  shards is NULL if it has not been split; planning may plan other statements meanwhile. */
+/*
+ * Plans a statement. shards is NULL if it has not been split; planning may plan other statements
+ * meanwhile.
+ */
 static PlannedStmt *
-plan_as(ShardPlanning *shards, Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+plan_as(ShardPlanning *shards, Query *parse, const char *query_string, int cursor_options,
+		ParamListInfo params)
 {
 	ShardPlanning *outer = shard_planning(shards);
 	PlannedStmt *volatile stmt = NULL;
@@ -80,20 +86,22 @@ plan_query(Query *parse, const char *query_string, int cursor_options, ParamList
 static void
 set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	if (hnsw_rewrite && enable_indexscan && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
-		!IS_DUMMY_REL(rel))
+	if (hnsw_rewrite && enable_indexscan && rte->rtekind == RTE_RELATION &&
+		rte->tablesample == NULL && !IS_DUMMY_REL(rel))
 	{
 		paths_add(root, rel);
 		range_paths_add(root, rel);
 	}
-	if (enable_indexscan && rte->rtekind == RTE_RELATION && rte->tablesample == NULL && !IS_DUMMY_REL(rel))
+	if (enable_indexscan && rte->rtekind == RTE_RELATION && rte->tablesample == NULL &&
+		!IS_DUMMY_REL(rel))
 		filtered_paths_add(root, rel);
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
 }
 
 static void
-create_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
+create_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
+				   RelOptInfo *output, void *extra)
 {
 	if (previous_create_upper_paths)
 		previous_create_upper_paths(root, stage, input, output, extra);
@@ -156,16 +164,19 @@ define_settings(void)
 {
 	DefineCustomBoolVariable(
 		"hnsw.rewrite", "Sets whether queries that say a distance in other words go by an index.",
-		"If it is off, queries are planned as they are written: only ORDER BY column operator value uses "
+		"If it is off, queries are planned as they are written: only ORDER BY column operator "
+		"value uses "
 		"an index.",
 		&hnsw_rewrite, true, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("hnsw.range_scan",
-							 "Sets whether queries for all rows within a distance may go by an index.",
-							 "Such queries are exact without. By an index some of the rows may be missing.",
-							 &hnsw_range_scan, false, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("hnsw.filtered_scan", "Sets whether other indexes' bitmaps may narrow a vector search.",
-							 "If it is off, the rows of an ordered scan are filtered one by one.", &hnsw_filtered_scan,
-							 true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"hnsw.range_scan",
+		"Sets whether queries for all rows within a distance may go by an index.",
+		"Such queries are exact without. By an index some of the rows may be missing.",
+		&hnsw_range_scan, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("hnsw.filtered_scan",
+							 "Sets whether other indexes' bitmaps may narrow a vector search.",
+							 "If it is off, the rows of an ordered scan are filtered one by one.",
+							 &hnsw_filtered_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 void

@@ -4,24 +4,24 @@
  * The planner takes a path of ours for one that delivers all rows.  If some may be missing, that is
  * made up for here:
  *
- * - A query level with a LIMIT, or a cursor, takes the nearest rows and stops.  It may go by the index.
- *   Where fewer rows than it asks for have a vector, those without one are missing from the end of its
- *   answer.  That is said in the documentation, and is so with pgvector, too.  If the planner expects
- *   that the LIMIT is not met, the path is a last resort.
- * - So it is for a level that sorts all its rows and does not stop.  A sort finds all of them and is
+ * - A query level with a LIMIT, or a cursor, takes the nearest rows and stops. It may go by the
+ *   index. Where fewer rows than it asks for have a vector, those without one are missing from the
+ *   end of its answer. That is said in the documentation, and is so with pgvector, too. If the
+ *   planner expects that the LIMIT is not met, the path is a last resort.
+ * - So it is for a level that sorts all its rows and does not stop. A sort finds all of them and is
  *   cheaper.
- * - Steps that look at more rows than are near would give wrong answers for the rows that are there:
- *   window functions that see what comes behind a row (count(*) OVER (), ntile), WITH TIES, DISTINCT,
- *   grouping.  They never get the path, unless they only look back and a LIMIT stops them.  If nothing
- *   is missing it is right for them, too, but a last resort where they look at all rows.
- * - A filter that speaks of the vector and lets nulls pass (v IS NULL, (v <-> $1 < 1) IS NOT FALSE) asks
- *   for rows that are not in the index.  The path is never for it.
+ * - Steps that look at more rows than are near would give wrong answers for the rows that are
+ *   there: window functions that see what comes behind a row (count(*) OVER (), ntile), WITH TIES,
+ *   DISTINCT, grouping. They never get the path, unless they only look back and a LIMIT stops them.
+ *   If nothing is missing it is right for them, too, but a last resort where they look at all rows.
+ * - A filter that speaks of the vector and lets nulls pass (v IS NULL, (v <-> $1 < 1) IS NOT FALSE)
+ *   asks for rows that are not in the index. The path is never for it.
  *
  * - With hnsw.range_scan, a path that ends at a bound of the distance has all that is asked for.
  *
  * An index is taken to leave out none if its meta page says so, and nulls are also excluded by the
- * column's definition or by the filter.  By its settings a scan may also end before it has returned all
- * rows of the index: then the steps that look at more rows do without any.
+ * column's definition or by the filter. By its settings a scan may also end before it has returned
+ * all rows of the index: then the steps that look at more rows do without any.
  */
 #include "postgres.h"
 
@@ -66,7 +66,9 @@ with_column(Node *expr, void *arg)
 	return expression_tree_mutator(expr, with_column, arg);
 }
 
-/* The conditions on a table's rows, in which a column stands for the indexed expression: *column. */
+/*
+ * The conditions on a table's rows, in which a column stands for the indexed expression: *column.
+ */
 static List *
 filter_of(const RelOptInfo *rel, Node *expr, Var **column)
 {
@@ -81,7 +83,8 @@ filter_of(const RelOptInfo *rel, Node *expr, Var **column)
 		return clauses;
 	}
 	element.expr = expr;
-	element.column = *column = makeVar(rel->relid, rel->max_attr + 1, exprType(expr), -1, InvalidOid, 0);
+	element.column = *column =
+		makeVar(rel->relid, rel->max_attr + 1, exprType(expr), -1, InvalidOid, 0);
 	return (List *) with_column((Node *) clauses, &element);
 }
 
@@ -109,7 +112,8 @@ missing_rows(PlannerInfo *root, const IndexOptInfo *index, Node *element)
 	NodeId entry;
 	uint16 flags = index_state_get(relation, &entry)->flags;
 	MissingRows missing = {.nulls = !(flags & META_NO_NULL),
-						   .zeros = !(flags & META_NO_ZERO) && element_type(relation)->metric == CODE_COSINE};
+						   .zeros = !(flags & META_NO_ZERO) &&
+									element_type(relation)->metric == CODE_COSINE};
 
 	index_close(relation, NoLock);
 	if (missing.nulls)
@@ -117,8 +121,8 @@ missing_rows(PlannerInfo *root, const IndexOptInfo *index, Node *element)
 		Var *column;
 		List *filter = filter_of(index->rel, element, &column);
 
-		missing.nulls =
-			!IS_NONNULLABLE(column, find_nonnullable_vars((Node *) filter)) && !is_not_null(root, index->rel, column);
+		missing.nulls = !IS_NONNULLABLE(column, find_nonnullable_vars((Node *) filter)) &&
+						!is_not_null(root, index->rel, column);
 	}
 	return missing;
 }
@@ -151,7 +155,10 @@ filter_wants_nulls(const IndexOptInfo *index, Node *element)
 	return false;
 }
 
-/* Is a query level read to its end at no time?  Its LIMIT or that of the query around it sees to that, or a cursor. */
+/*
+ * Is a query level read to its end at no time? Its LIMIT or that of the query around it sees to
+ * that, or a cursor.
+ */
 static bool
 is_stopped(const PlannerInfo *root)
 {
@@ -205,8 +212,9 @@ find_forward_function(Node *expr, void *arg)
 }
 
 /*
- * Do a level's window functions look back only?  Rows that are equal in a window's order are seen together: so the order
- * has to be the distance, as far as there is one, which is that of all windows if there are several.
+ * Do a level's window functions look back only? Rows that are equal in a window's order are seen
+ * together: so the order has to be the distance, as far as there is one, which is that of all
+ * windows if there are several.
  */
 static bool
 windows_look_back(const Query *query)
@@ -219,7 +227,8 @@ windows_look_back(const Query *query)
 		const WindowClause *window = lfirst_node(WindowClause, cell);
 		Node *first;
 
-		if (window->partitionClause != NIL || (window->frameOptions & FRAMEOPTION_END_UNBOUNDED_FOLLOWING))
+		if (window->partitionClause != NIL ||
+			(window->frameOptions & FRAMEOPTION_END_UNBOUNDED_FOLLOWING))
 			return false;
 		if (window->orderClause == NIL)
 		{
@@ -252,7 +261,8 @@ is_grouped(const PlannerInfo *root)
 {
 	const Query *query = root->parse;
 
-	return query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || root->hasHavingQual;
+	return query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs ||
+		   root->hasHavingQual;
 }
 
 /* Does a step of the query level look at more rows than come first? */
@@ -272,29 +282,34 @@ looks_at_all(const PlannerInfo *root)
 static bool
 is_alone(const PlannerInfo *root, const IndexOptInfo *index)
 {
-	return index->rel->reloptkind == RELOPT_BASEREL && bms_equal(index->rel->relids, root->all_baserels);
+	return index->rel->reloptkind == RELOPT_BASEREL &&
+		   bms_equal(index->rel->relids, root->all_baserels);
 }
 
-/* Is a LIMIT met, by the planner's estimate, by rows that an index has?  Not known where tables are joined. */
+/*
+ * Is a LIMIT met, by the planner's estimate, by rows that an index has? Not known where tables are
+ * joined.
+ */
 static bool
 is_limit_met(const PlannerInfo *root, const IndexOptInfo *index)
 {
 	const RelOptInfo *rel = index->rel;
-	double passing = rel->tuples > 0 ? index->tuples * Min(rel->rows / rel->tuples, 1.0) : index->tuples;
+	double passing =
+		rel->tuples > 0 ? index->tuples * Min(rel->rows / rel->tuples, 1.0) : index->tuples;
 
 	return !is_alone(root, index) || root->limit_tuples <= passing;
 }
 
 /*
- * May the last rows of a LIMIT's WITH TIES be rows that are missing?  Without a filter a table has as many rows as its
- * index, which may have been counted some time ago.
+ * May the last rows of a LIMIT's WITH TIES be rows that are missing? Without a filter a table has
+ * as many rows as its index, which may have been counted some time ago.
  */
 static bool
 has_last_ties(const PlannerInfo *root, const IndexOptInfo *index)
 {
 	return root->parse->limitOption == LIMIT_OPTION_WITH_TIES &&
-		   !(is_alone(root, index) && index->rel->baserestrictinfo == NIL && root->limit_tuples > 0 &&
-			 2 * root->limit_tuples <= index->tuples);
+		   !(is_alone(root, index) && index->rel->baserestrictinfo == NIL &&
+			 root->limit_tuples > 0 && 2 * root->limit_tuples <= index->tuples);
 }
 
 PathUse
@@ -311,7 +326,10 @@ missing_use(PlannerInfo *root, const IndexPath *path)
 
 	if ((!at_last && !for_nulls && !to_end) || range_ends(root, path))
 		return PATH_FREE;
-	/* a user who goes without the index, perhaps because it is damaged, is not to be told of its pages */
+	/*
+	 * a user who goes without the index, perhaps because it is damaged, is not to be told of its
+	 * pages
+	 */
 	if (enable_indexscan)
 		missing = missing_rows(root, index, element);
 	if (at_last && (missing.nulls || missing.zeros || is_scan_cut(index)))

@@ -2,15 +2,16 @@
  * one_row.c: tables of a query's FROM that have one row at most; see one_row.h.
  *
  * These are
- * - subqueries and WITH queries that aggregate without groups, have nothing in their FROM or LIMIT 1, or fix all columns
- *   of a unique index of the only table there;
- * - tables of which the query fixes all columns of a unique index: they equal a constant, the only element of an array,
- *   what a subquery returns, or a column of another table that has one row at most;
+ * - subqueries and WITH queries that aggregate without groups, have nothing in their FROM or LIMIT
+ *   1, or fix all columns of a unique index of the only table there;
+ * - tables of which the query fixes all columns of a unique index: they equal a constant, the only
+ *   element of an array, what a subquery returns, or a column of another table that has one row at
+ *   most;
  * - functions that return one row, and unnest() of one element.
  *
- * Where an outer join may put nulls in the row's place, that is so if the join's own condition leaves one row, and speaks
- * of no other table: then its columns are null if there is none, as a subquery's value is.  Tables with row level security
- * are left alone.
+ * Where an outer join may put nulls in the row's place, that is so if the join's own condition
+ * leaves one row, and speaks of no other table: then its columns are null if there is none, as a
+ * subquery's value is. Tables with row level security are left alone.
  */
 #include "postgres.h"
 
@@ -40,7 +41,10 @@
 
 static bool find_row(QueryLevel *level, Index table, int depth, OneRow *row);
 
-/* A table of which conditions fix all columns of a unique index, for the functions that look for these. */
+/*
+ * A table of which conditions fix all columns of a unique index, for the functions that look for
+ * these.
+ */
 typedef struct Fixing
 {
 	QueryLevel *level;
@@ -56,7 +60,10 @@ typedef struct Place
 	bool is_outer;
 } Place;
 
-/* Looks for a table below a join that adds its condition to what rows of one side have to meet; or only to one side. */
+/*
+ * Looks for a table below a join that adds its condition to what rows of one side have to meet; or
+ * only to one side.
+ */
 static bool find_in_join(const JoinExpr *join, Index table, Place *place);
 
 static bool
@@ -74,13 +81,17 @@ find_place(Node *node, Index table, Place *place)
 		if (find_place(lfirst(cell), table, place))
 		{
 			if (!place->is_outer)
-				place->conditions = list_concat(place->conditions, conjuncts(((FromExpr *) node)->quals));
+				place->conditions =
+					list_concat(place->conditions, conjuncts(((FromExpr *) node)->quals));
 			return true;
 		}
 	return false;
 }
 
-/* Is the table itself the side of an outer join that may be null, by a condition that speaks of no other? */
+/*
+ * Is the table itself the side of an outer join that may be null, by a condition that speaks of no
+ * other?
+ */
 static bool
 is_outer_table(const JoinExpr *join, Node *side, Index table, Place *place)
 {
@@ -106,9 +117,11 @@ find_in_join(const JoinExpr *join, Index table, Place *place)
 				place->conditions = list_concat(place->conditions, conjuncts(join->quals));
 			return true;
 		case JOIN_LEFT:
-			return find_place(join->larg, table, place) || is_outer_table(join, join->rarg, table, place);
+			return find_place(join->larg, table, place) ||
+				   is_outer_table(join, join->rarg, table, place);
 		case JOIN_RIGHT:
-			return find_place(join->rarg, table, place) || is_outer_table(join, join->larg, table, place);
+			return find_place(join->rarg, table, place) ||
+				   is_outer_table(join, join->larg, table, place);
 		default:
 			return false;
 	}
@@ -131,13 +144,17 @@ is_column(Node *expr, Index table, AttrNumber column)
 	return IsA(var, Var) && var->varno == table && var->varlevelsup == 0 && var->varattno == column;
 }
 
-/* Is that a subquery for a value that is the same for all rows of the query, and that may be asked for at any time? */
+/*
+ * Is that a subquery for a value that is the same for all rows of the query, and that may be asked
+ * for at any time?
+ */
 static bool
 is_independent_subquery(const QueryLevel *level, Node *expr)
 {
 	int depth = 0;
 
-	if (!IsA(expr, SubLink) || ((SubLink *) expr)->subLinkType != EXPR_SUBLINK || contain_volatile_functions(expr))
+	if (!IsA(expr, SubLink) || ((SubLink *) expr)->subLinkType != EXPR_SUBLINK ||
+		contain_volatile_functions(expr))
 		return false;
 	for (; level != NULL; level = level->outer)
 		if (contain_vars_of_level(expr, depth++))
@@ -152,8 +169,9 @@ is_key_of_row(Fixing *fixing, Node *expr)
 	const Var *var = relabeled(expr);
 	OneRow *row = palloc(sizeof(OneRow));
 
-	if (fixing->depth == MAX_KEY_DEPTH || !IsA(var, Var) || var->varlevelsup != 0 || var->varno == fixing->table ||
-		var->varattno < 1 || !find_row(fixing->level, var->varno, fixing->depth + 1, row) || row->is_outer)
+	if (fixing->depth == MAX_KEY_DEPTH || !IsA(var, Var) || var->varlevelsup != 0 ||
+		var->varno == fixing->table || var->varattno < 1 ||
+		!find_row(fixing->level, var->varno, fixing->depth + 1, row) || row->is_outer)
 		return false;
 	fixing->keys = lappend(fixing->keys, row);
 	return true;
@@ -171,7 +189,8 @@ is_equality(Fixing *fixing, const OpExpr *op, AttrNumber column)
 			return false;
 		value = linitial(op->args);
 	}
-	return is_constant(value) || is_independent_subquery(fixing->level, value) || is_key_of_row(fixing, value);
+	return is_constant(value) || is_independent_subquery(fixing->level, value) ||
+		   is_key_of_row(fixing, value);
 }
 
 /* Has an array, given as a constant or by its elements, one element? */
@@ -182,14 +201,19 @@ is_one_element(Node *array)
 	ArrayType *value;
 
 	if (IsA(array, ArrayExpr))
-		return !((ArrayExpr *) array)->multidims && list_length(((ArrayExpr *) array)->elements) == 1;
-	if (!IsA(array, Const) || constant->constisnull || !OidIsValid(get_element_type(constant->consttype)))
+		return !((ArrayExpr *) array)->multidims &&
+			   list_length(((ArrayExpr *) array)->elements) == 1;
+	if (!IsA(array, Const) || constant->constisnull ||
+		!OidIsValid(get_element_type(constant->consttype)))
 		return false;
 	value = DatumGetArrayTypeP(constant->constvalue);
 	return ArrayGetNItems(ARR_NDIM(value), ARR_DIMS(value)) == 1;
 }
 
-/* Is that a condition by which a column of the table has one value, by an operator family's equality? */
+/*
+ * Is that a condition by which a column of the table has one value, by an operator family's
+ * equality?
+ */
 static bool
 fixes_column(Fixing *fixing, Node *condition, AttrNumber column, Oid family, Oid collation)
 {
@@ -198,7 +222,8 @@ fixes_column(Fixing *fixing, Node *condition, AttrNumber column, Oid family, Oid
 		OpExpr *op = (OpExpr *) condition;
 
 		return list_length(op->args) == 2 && op->inputcollid == collation &&
-			   get_op_opfamily_strategy(op->opno, family) == BTEqualStrategyNumber && is_equality(fixing, op, column);
+			   get_op_opfamily_strategy(op->opno, family) == BTEqualStrategyNumber &&
+			   is_equality(fixing, op, column);
 	}
 	if (IsA(condition, ScalarArrayOpExpr))
 	{
@@ -206,13 +231,15 @@ fixes_column(Fixing *fixing, Node *condition, AttrNumber column, Oid family, Oid
 
 		return op->useOr && op->inputcollid == collation &&
 			   get_op_opfamily_strategy(op->opno, family) == BTEqualStrategyNumber &&
-			   is_column(linitial(op->args), fixing->table, column) && is_constant(lsecond(op->args)) &&
-			   is_one_element(lsecond(op->args));
+			   is_column(linitial(op->args), fixing->table, column) &&
+			   is_constant(lsecond(op->args)) && is_one_element(lsecond(op->args));
 	}
 	return false;
 }
 
-/* The conditions by which a unique index allows one row of the table at most; NIL if it does not. */
+/*
+ * The conditions by which a unique index allows one row of the table at most; NIL if it does not.
+ */
 static List *
 fixed_by_index(Fixing *fixing, Relation index, const List *conditions)
 {
@@ -220,8 +247,8 @@ fixed_by_index(Fixing *fixing, Relation index, const List *conditions)
 	List *found = NIL;
 
 	/* others are unique in ways of their own: periods that do not overlap */
-	if (index->rd_rel->relam != BTREE_AM_OID || !form->indisunique || !form->indisvalid || !form->indimmediate ||
-		RelationGetIndexPredicate(index) != NIL)
+	if (index->rd_rel->relam != BTREE_AM_OID || !form->indisunique || !form->indisvalid ||
+		!form->indimmediate || RelationGetIndexPredicate(index) != NIL)
 		return NIL;
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
@@ -229,8 +256,8 @@ fixed_by_index(Fixing *fixing, Relation index, const List *conditions)
 		ListCell *cell;
 
 		foreach (cell, conditions)
-			if (column != 0 &&
-				fixes_column(fixing, lfirst(cell), column, index->rd_opfamily[i], index->rd_indcollation[i]))
+			if (column != 0 && fixes_column(fixing, lfirst(cell), column, index->rd_opfamily[i],
+											index->rd_indcollation[i]))
 				break;
 		if (cell == NULL)
 			return NIL;
@@ -281,8 +308,8 @@ is_limited_to_one(const Query *query)
 }
 
 /*
- * Has a query's answer one row at most, and is it planned apart from the query around it?  If it has nothing in its FROM,
- * and is not `kept` apart, that depends on what the planner does by itself.
+ * Has a query's answer one row at most, and is it planned apart from the query around it? If it has
+ * nothing in its FROM, and is not `kept` apart, that depends on what the planner does by itself.
  */
 static bool
 has_one_row(QueryLevel *outer, Query *query, bool kept)
@@ -312,7 +339,8 @@ static bool
 may_be_none(const Query *query)
 {
 	return query->havingQual != NULL || query->limitCount != NULL || query->limitOffset != NULL ||
-		   (!query->hasAggs && (query->jointree->fromlist != NIL || query->jointree->quals != NULL));
+		   (!query->hasAggs &&
+			(query->jointree->fromlist != NIL || query->jointree->quals != NULL));
 }
 
 QueryLevel *
@@ -338,21 +366,27 @@ returns_one_row(RangeTblEntry *rte)
 	const RangeTblFunction *function;
 	FuncExpr *call;
 
-	if (list_length(rte->functions) != 1 || rte->funcordinality || !is_constant((Node *) rte->functions))
+	if (list_length(rte->functions) != 1 || rte->funcordinality ||
+		!is_constant((Node *) rte->functions))
 		return false;
 	function = linitial_node(RangeTblFunction, rte->functions);
 	call = (FuncExpr *) function->funcexpr;
 	if (!IsA(call, FuncExpr))
 		return false;
-	return !call->funcretset || (call->funcid == F_UNNEST_ANYARRAY && is_one_element(linitial(call->args)));
+	return !call->funcretset ||
+		   (call->funcid == F_UNNEST_ANYARRAY && is_one_element(linitial(call->args)));
 }
 
-/* The query that a table stands for, if it is one that may be asked twice; *level is that which the query is part of. */
+/*
+ * The query that a table stands for, if it is one that may be asked twice; *level is that which the
+ * query is part of.
+ */
 static Query *
 query_of_table(QueryLevel **level, RangeTblEntry *rte, bool *kept)
 {
 	*kept = false;
-	if (rte->rtekind == RTE_SUBQUERY && !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid))
+	if (rte->rtekind == RTE_SUBQUERY && !rte->lateral && !rte->security_barrier &&
+		!OidIsValid(rte->relid))
 		return rte->subquery;
 	if (rte->rtekind == RTE_CTE && !rte->self_reference)
 	{
@@ -368,7 +402,10 @@ query_of_table(QueryLevel **level, RangeTblEntry *rte, bool *kept)
 	return NULL;
 }
 
-/* Is there a row, and one at most, by what the table is?  Notes what makes it one, and whether there may be none. */
+/*
+ * Is there a row, and one at most, by what the table is? Notes what makes it one, and whether there
+ * may be none.
+ */
 static bool
 find_row_of(QueryLevel *level, RangeTblEntry *rte, const List *conditions, int depth, OneRow *row)
 {
@@ -387,7 +424,9 @@ find_row_of(QueryLevel *level, RangeTblEntry *rte, const List *conditions, int d
 	return true;
 }
 
-/* May conditions on a table alone be moved into a subquery, where they are asked at another time? */
+/*
+ * May conditions on a table alone be moved into a subquery, where they are asked at another time?
+ */
 static bool
 are_movable(const QueryLevel *level, List *conditions)
 {

@@ -3,8 +3,8 @@
  *
  *   (SELECT column FROM table WHERE conditions LIMIT 1)
  *
- * What is moved into the subquery is one level farther in than it was.  Columns of other tables in it, which have one row as
- * well, become subqueries of their own.
+ * What is moved into the subquery is one level farther in than it was. Columns of other tables in
+ * it, which have one row as well, become subqueries of their own.
  */
 #include "postgres.h"
 
@@ -41,7 +41,8 @@ name_subquery(Query *query, RangeTblEntry *rte)
 			continue;
 		cte->ctecoltypes = lappend_oid(cte->ctecoltypes, exprType((Node *) entry->expr));
 		cte->ctecoltypmods = lappend_int(cte->ctecoltypmods, exprTypmod((Node *) entry->expr));
-		cte->ctecolcollations = lappend_oid(cte->ctecolcollations, exprCollation((Node *) entry->expr));
+		cte->ctecolcollations =
+			lappend_oid(cte->ctecolcollations, exprCollation((Node *) entry->expr));
 	}
 	query->cteList = lappend(query->cteList, cte);
 	rte->rtekind = RTE_CTE;
@@ -55,8 +56,8 @@ name_subquery(Query *query, RangeTblEntry *rte)
 }
 
 /*
- * What is moved into a subquery of its query: columns of other tables become values, and subqueries see the WITH queries one
- * level farther out.
+ * What is moved into a subquery of its query: columns of other tables become values, and subqueries
+ * see the WITH queries one level farther out.
  */
 static Node *
 move_inside(Node *node, void *arg)
@@ -117,8 +118,8 @@ make_query(const OneRow *row, Node *column)
 	query->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("value"), false));
 	if (row->conditions != NIL)
 	{
-		query->jointree->quals =
-			(Node *) make_ands_explicit((List *) move_inside((Node *) row->conditions, (void *) row));
+		query->jointree->quals = (Node *) make_ands_explicit(
+			(List *) move_inside((Node *) row->conditions, (void *) row));
 		query->hasSubLinks = checkExprHasSubLink(query->jointree->quals);
 	}
 	ChangeVarNodes(query->jointree->quals, (int) row->table, 1, 0);
@@ -148,8 +149,8 @@ one_row_value(const OneRow *row, const Var *column)
 	query = make_query(row, (Node *) copy);
 	/* a snapshot may be older than the index and see rows that were gone before it */
 	if (row->conditions != NIL)
-		query->limitCount =
-			(Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+		query->limitCount = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
+											   Int64GetDatum(1), false, FLOAT8PASSBYVAL);
 	return make_sublink(row, query, EXPR_SUBLINK);
 }
 

@@ -16,8 +16,8 @@
 extern void planner_init(void);
 
 /*
- * Between these two calls the planner knows no other index of the table that this one is on.  The second call may follow
- * an error.
+ * Between these two calls the planner knows no other index of the table that this one is on. The
+ * second call may follow an error.
  */
 extern void planner_begin_only_index(Oid index);
 extern void planner_end_only_index(void);

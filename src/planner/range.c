@@ -5,11 +5,12 @@
  *   SELECT id FROM t WHERE 1 - (v <=> $1) > 0.9 ORDER BY created DESC LIMIT 10
  *   SELECT id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE a.v <=> b.v < 0.05)
  *
- * No order asks for an index here, and rightly so: a scan returns the nearest rows and ends behind the bound (cutoff.c), but
- * rows that it does not find are missing.  A count would be approximate in silence.  So these queries read the whole table,
- * unless hnsw.range_scan is on.  Then each condition that bounds a distance from above gets a path in the order of that
- * distance.  Its cost is that of the rows expected within the bound, which are counted by a search (within.c) where the
- * vector and the bound are known, so that bounds which many rows pass are left to a sequential scan.
+ * No order asks for an index here, and rightly so: a scan returns the nearest rows and ends behind
+ * the bound (cutoff.c), but rows that it does not find are missing. A count would be approximate in
+ * silence. So these queries read the whole table, unless hnsw.range_scan is on. Then each condition
+ * that bounds a distance from above gets a path in the order of that distance. Its cost is that of
+ * the rows expected within the bound, which are counted by a search (within.c) where the vector and
+ * the bound are known, so that bounds which many rows pass are left to a sequential scan.
  *
  * Where the bound is a condition of a join the path is one for the inner side of a nested loop.
  */
@@ -36,7 +37,10 @@
 #include "planner/range.h"
 #include "utils/float.h"
 
-/* The share of rows expected within a bound that is not known yet: what the planner takes for a range of values. */
+/*
+ * The share of rows expected within a bound that is not known yet: what the planner takes for a
+ * range of values.
+ */
 #define UNKNOWN_SHARE 0.005
 /* Of the rows of all tables, more than this are not expected to be joined with. */
 #define MAX_LOOPS 1.0e6
@@ -53,20 +57,25 @@ typedef struct RangeBound
 	bool lets_zeros_pass; /* as NaN, which is greater than any number */
 } RangeBound;
 
-/* Is a condition such a bound?  What the distance is from and what it is compared with may be columns of other tables. */
+/*
+ * Is a condition such a bound? What the distance is from and what it is compared with may be
+ * columns of other tables.
+ */
 static bool
 find_range(Node *condition, IndexOptInfo *index, RangeBound *range)
 {
 	Shape shape;
 
 	if (!bound_find(condition, &range->bound) || contain_volatile_functions(condition) ||
-		contain_subplans(range->bound.value) || bms_is_member(index->rel->relid, pull_varnos(NULL, range->bound.value)))
+		contain_subplans(range->bound.value) ||
+		bms_is_member(index->rel->relid, pull_varnos(NULL, range->bound.value)))
 		return false;
 	range->distance = path_distance(&range->bound.chain.call, index);
 	if (range->distance == NULL)
 		return false;
 	chain_constants(&range->bound.chain, range->operands);
-	if (!chain_shape(&range->bound.chain, range->operands, &shape) || range->bound.is_less == shape.decreasing)
+	if (!chain_shape(&range->bound.chain, range->operands, &shape) ||
+		range->bound.is_less == shape.decreasing)
 		return false;
 	range->lets_nulls_pass = shape.nulls != NULLS_STAY;
 	range->lets_zeros_pass = shape.decreasing;
@@ -74,17 +83,19 @@ find_range(Node *condition, IndexOptInfo *index, RangeBound *range)
 }
 
 /*
- * What a path by a distance says its order is, where nobody asks for that: a constant, which any rows are in the order of.
- * A plan needs some order of a float8 for the scan's.  Its own would be the distance from what may be a column of another
- * table, or of a partition, and the planner would try to keep it above, where it cannot be computed.
+ * What a path by a distance says its order is, where nobody asks for that: a constant, which any
+ * rows are in the order of. A plan needs some order of a float8 for the scan's. Its own would be
+ * the distance from what may be a column of another table, or of a partition, and the planner would
+ * try to keep it above, where it cannot be computed.
  */
 static PathKey *
 order_of_nothing(PlannerInfo *root)
 {
-	Const *constant =
-		makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(get_float8_nan()), false, FLOAT8PASSBYVAL);
+	Const *constant = makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8),
+								Float8GetDatum(get_float8_nan()), false, FLOAT8PASSBYVAL);
 
-	return linitial_node(PathKey, BUILD_EXPRESSION_PATHKEY(root, (Expr *) constant, Float8LessOperator, NULL));
+	return linitial_node(
+		PathKey, BUILD_EXPRESSION_PATHKEY(root, (Expr *) constant, Float8LessOperator, NULL));
 }
 
 /* How often the inner side of a join with tables is asked for, at most. */
@@ -101,8 +112,9 @@ loops_of(const PlannerInfo *root, const Bitmapset *outer)
 }
 
 /*
- * The planner takes a third of all rows to be within a bound.  It would hope to meet one soon by reading the table: whether
- * there is any is then asked by a sequential scan.  So what is expected of an index's path is told of the table's others.
+ * The planner takes a third of all rows to be within a bound. It would hope to meet one soon by
+ * reading the table: whether there is any is then asked by a sequential scan. So what is expected
+ * of an index's path is told of the table's others.
  */
 static void
 correct_rows(RelOptInfo *rel, RestrictInfo *rinfo, double share)
@@ -198,7 +210,8 @@ range_ends(PlannerInfo *root, const IndexPath *path)
 	MissingRows missing;
 
 	/* a scan that may not go on would end before the bound */
-	if (!hnsw_range_scan || !enable_indexscan || is_scan_cut(path->indexinfo) || !find_bound(path, &range))
+	if (!hnsw_range_scan || !enable_indexscan || is_scan_cut(path->indexinfo) ||
+		!find_bound(path, &range))
 		return false;
 	if (!range.lets_nulls_pass && !range.lets_zeros_pass)
 		return true;
@@ -226,7 +239,8 @@ known_distance(PlannerInfo *root, RangeBound *range, double *distance)
 		return false;
 	for (int i = 0; i < chain->nsteps; i++)
 	{
-		const Const *operand = chain->steps[i].operand ? known_value(root, chain->steps[i].operand) : NULL;
+		const Const *operand =
+			chain->steps[i].operand ? known_value(root, chain->steps[i].operand) : NULL;
 
 		if (chain->steps[i].operand == NULL)
 			continue;

@@ -15,8 +15,8 @@ extern bool hnsw_range_scan;
 extern void range_paths_add(PlannerInfo *root, RelOptInfo *rel);
 
 /*
- * Does a path by an index of ours end at a bound of the distance that it is in the order of, and are all rows that pass the
- * bound in the index?  Always false if the setting is off.
+ * Does a path by an index of ours end at a bound of the distance that it is in the order of, and
+ * are all rows that pass the bound in the index? Always false if the setting is off.
  */
 extern bool range_ends(PlannerInfo *root, const IndexPath *path);
 

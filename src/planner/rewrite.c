@@ -1,12 +1,14 @@
 /*
  * rewrite.c: puts queries in other words, which mean the same, before they are planned.
  *
- * Each kind has its file; here is what they share, and the smallest one: ORDER BY round((1 - (v <=> $1))::numeric, 4) DESC
- * LIMIT 20 leaves the order of rows that are equal after rounding open; so it may be that of 1 - (v <=> $1), if nothing
- * else comes after it.  An index path cannot be in the order of a numeric, and not well in one of coarse values.
+ * Each kind has its file; here is what they share, and the smallest one: ORDER BY round((1 - (v <=>
+ * $1))::numeric, 4) DESC LIMIT 20 leaves the order of rows that are equal after rounding open; so
+ * it may be that of 1 - (v <=> $1), if nothing else comes after it. An index path cannot be in the
+ * order of a numeric, and not well in one of coarse values.
  *
- * Nothing is done where another step comes between an order and the LIMIT (DISTINCT, grouping, set operations, functions
- * that return sets), or where the order has nothing to do with a distance that hnsw knows.
+ * Nothing is done where another step comes between an order and the LIMIT (DISTINCT, grouping, set
+ * operations, functions that return sets), or where the order has nothing to do with a distance
+ * that hnsw knows.
  */
 #include "postgres.h"
 
@@ -28,9 +30,10 @@
 bool
 is_plain(const Query *query)
 {
-	return query->commandType == CMD_SELECT && query->distinctClause == NIL && query->groupClause == NIL &&
-		   query->groupingSets == NIL && query->havingQual == NULL && query->setOperations == NULL &&
-		   query->rowMarks == NIL && !query->hasAggs && !query->hasTargetSRFs;
+	return query->commandType == CMD_SELECT && query->distinctClause == NIL &&
+		   query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
+		   query->setOperations == NULL && query->rowMarks == NIL && !query->hasAggs &&
+		   !query->hasTargetSRFs;
 }
 
 List *
@@ -73,13 +76,17 @@ entry_of(Query *query, Node *expr)
 
 	if (entry == NULL)
 	{
-		entry = makeTargetEntry((Expr *) copyObject(expr), list_length(query->targetList) + 1, NULL, true);
+		entry = makeTargetEntry((Expr *) copyObject(expr), list_length(query->targetList) + 1, NULL,
+								true);
 		query->targetList = lappend(query->targetList, entry);
 	}
 	return entry;
 }
 
-/* The strategy of a clause in its type's default order; an order that somebody has made up is not that of numbers. */
+/*
+ * The strategy of a clause in its type's default order; an order that somebody has made up is not
+ * that of numbers.
+ */
 static int
 strategy_of(const Query *query, const SortGroupClause *clause)
 {
@@ -93,10 +100,13 @@ sorted_by(const Query *query)
 {
 	SortGroupClause *first;
 
-	if (!is_plain(query) || query->hasWindowFuncs || query->limitCount == NULL || query->sortClause == NIL)
+	if (!is_plain(query) || query->hasWindowFuncs || query->limitCount == NULL ||
+		query->sortClause == NIL)
 		return NULL;
 	first = linitial_node(SortGroupClause, query->sortClause);
-	return strategy_of(query, first) == InvalidStrategy ? NULL : get_sortgroupclause_expr(first, query->targetList);
+	return strategy_of(query, first) == InvalidStrategy
+			   ? NULL
+			   : get_sortgroupclause_expr(first, query->targetList);
 }
 
 void
@@ -112,8 +122,8 @@ sort_by(Query *query, Node *expr)
 		entry->expr = (Expr *) expr;
 	else
 		first->tleSortGroupRef = assignSortGroupRef(entry_of(query, expr), query->targetList);
-	get_sort_group_operators(exprType(expr), ascending, true, !ascending, ascending ? sortop : NULL, &first->eqop,
-							 ascending ? NULL : sortop, &first->hashable);
+	get_sort_group_operators(exprType(expr), ascending, true, !ascending, ascending ? sortop : NULL,
+							 &first->eqop, ascending ? NULL : sortop, &first->hashable);
 }
 
 /* Is that a step to a number that has no order of an index, or that many others are rounded to? */
@@ -124,8 +134,9 @@ is_rounding(const Step *step)
 }
 
 /*
- * What a chain's value is rounded from, if both have the same order but for values that are equal then; NULL if not.  A
- * value that shrinks with it would have rows without a direction on the other side.
+ * What a chain's value is rounded from, if both have the same order but for values that are equal
+ * then; NULL if not. A value that shrinks with it would have rows without a direction on the other
+ * side.
  */
 static Node *
 unrounded(Chain *chain)
@@ -143,8 +154,9 @@ unrounded(Chain *chain)
 	inner.nsteps = chain->nsteps - innermost - 1;
 	memmove(inner.steps, &chain->steps[innermost + 1], inner.nsteps * sizeof(Step));
 	chain_constants(chain, operands);
-	if (!chain_shape(chain, operands, &shape) || !chain_shape(&inner, &operands[innermost + 1], &inner_shape) ||
-		shape.nulls != NULLS_STAY || shape.decreasing != inner_shape.decreasing)
+	if (!chain_shape(chain, operands, &shape) ||
+		!chain_shape(&inner, &operands[innermost + 1], &inner_shape) || shape.nulls != NULLS_STAY ||
+		shape.decreasing != inner_shape.decreasing)
 		return NULL;
 	return chain->steps[innermost].source;
 }
@@ -157,8 +169,9 @@ order_by_unrounded(Query *query)
 	Node *expr;
 	Chain chain;
 
-	if (rounded == NULL || query->limitOption != LIMIT_OPTION_COUNT || list_length(query->sortClause) != 1 ||
-		!has_distance(rounded) || contain_volatile_functions(rounded))
+	if (rounded == NULL || query->limitOption != LIMIT_OPTION_COUNT ||
+		list_length(query->sortClause) != 1 || !has_distance(rounded) ||
+		contain_volatile_functions(rounded))
 		return;
 	rounded = eval_const_expressions(NULL, copyObject(rounded));
 	if (!chain_find(rounded, &chain))

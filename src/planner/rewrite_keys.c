@@ -5,24 +5,26 @@
  *   WHERE EXISTS (SELECT 1 FROM docs d WHERE d.id = doc_id AND d.owner = 5) ...
  *   FROM chunks c JOIN docs d ON d.id = c.doc_id WHERE d.owner = 5 ...
  *
- * To the planner these are joins, and a filtered scan (filtered_path.c) wants a condition on its own table.  So the first two
- * become, and the third one gets in addition
+ * To the planner these are joins, and a filtered scan (filtered_path.c) wants a condition on its
+ * own table. So the first two become, and the third one gets in addition
  *
  *   doc_id = ANY (ARRAY(SELECT id FROM docs WHERE owner = 5))
  *
  * whose subquery is run once, and whose keys an index on doc_id takes.
  *
- * Why that means the same.  In WHERE, null is as good as false.  x IN (query) and EXISTS with x = key are true if x equals one
- * of the keys, by the same operator; so is x = ANY (array of the keys), be there nulls among them or not.  The operator is
- * strict.  A row of an inner join has a partner that meets all conditions on the partner's table alone, whose key is among
- * those of all such partners.  Queries that are volatile, that refer to what is around them in any other way, or to tables
- * under row level security (in joins; the other two keep their query as it is) are left alone.  The keys have the very type
- * that the operator takes.
+ * Why that means the same. In WHERE, null is as good as false. x IN (query) and EXISTS with x = key
+ * are true if x equals one of the keys, by the same operator; so is x = ANY (array of the keys), be
+ * there nulls among them or not. The operator is strict. A row of an inner join has a partner that
+ * meets all conditions on the partner's table alone, whose key is among those of all such partners.
+ * Queries that are volatile, that refer to what is around them in any other way, or to tables under
+ * row level security (in joins; the other two keep their query as it is) are left alone. The keys
+ * have the very type that the operator takes.
  *
- * When it is done.  The order has to be a distance of the table, and the table to have an index of ours and one on the column
- * that a bitmap can be made of: otherwise the array would be searched for each row.  By the planner's own estimate the query
- * must give no more than MOST_KEYS rows.  If that is wrong, all keys are collected all the same, as a hash join would, and each
- * is looked up in the index, which is what the nested loop does that is the alternative.
+ * When it is done. The order has to be a distance of the table, and the table to have an index of
+ * ours and one on the column that a bitmap can be made of: otherwise the array would be searched
+ * for each row. By the planner's own estimate the query must give no more than MOST_KEYS rows. If
+ * that is wrong, all keys are collected all the same, as a hash join would, and each is looked up
+ * in the index, which is what the nested loop does that is the alternative.
  */
 #include "postgres.h"
 
@@ -49,7 +51,9 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* Keys that are collected, by the planner's estimate: looking them up takes a millisecond or two. */
+/*
+ * Keys that are collected, by the planner's estimate: looking them up takes a millisecond or two.
+ */
 #define MOST_KEYS 1000
 
 /* A table that is searched by distance, in its query. */
@@ -60,7 +64,10 @@ typedef struct SearchedTable
 	RangeTblEntry *rte;
 } SearchedTable;
 
-/* Refers a part of a query to what is around it, so many levels of queries farther out?  WITH queries count, too. */
+/*
+ * Refers a part of a query to what is around it, so many levels of queries farther out? WITH
+ * queries count, too.
+ */
 static bool
 reaches_out(Node *node, void *arg)
 {
@@ -81,7 +88,8 @@ reaches_out(Node *node, void *arg)
 			return true;
 	}
 	else if (IsA(node, RangeTblEntry))
-		return ((RangeTblEntry *) node)->rtekind == RTE_CTE && ((RangeTblEntry *) node)->ctelevelsup > depth;
+		return ((RangeTblEntry *) node)->rtekind == RTE_CTE &&
+			   ((RangeTblEntry *) node)->ctelevelsup > depth;
 	else if (IsA(node, Query))
 	{
 		int inner = depth + 1;
@@ -151,12 +159,15 @@ column_of(const SearchedTable *table, Node *expr, int levels)
 {
 	Var *var = (Var *) expr;
 
-	if (!IsA(expr, Var) || var->varno != table->number || var->varlevelsup != levels || var->varattno <= 0)
+	if (!IsA(expr, Var) || var->varno != table->number || var->varlevelsup != levels ||
+		var->varattno <= 0)
 		return NULL;
 	return var;
 }
 
-/* column = ANY (ARRAY(keys)); NULL if there is no such array, or if there is nothing to be gained. */
+/*
+ * column = ANY (ARRAY(keys)); NULL if there is no such array, or if there is nothing to be gained.
+ */
 static Node *
 any_of(const SearchedTable *table, Oid equal, Oid collation, Var *column, Query *keys)
 {
@@ -168,8 +179,8 @@ any_of(const SearchedTable *table, Oid equal, Oid collation, Var *column, Query 
 
 	op_input_types(equal, &left, &right);
 	if (left != column->vartype || right != type || !OidIsValid(get_array_type(type)) ||
-		OidIsValid(get_element_type(type)) || !op_strict(equal) || !has_indexes(table, column->varattno) ||
-		!gives_few_keys(keys))
+		OidIsValid(get_element_type(type)) || !op_strict(equal) ||
+		!has_indexes(table, column->varattno) || !gives_few_keys(keys))
 		return NULL;
 	link = makeNode(SubLink);
 	link->subLinkType = ARRAY_SUBLINK;
@@ -193,7 +204,8 @@ from_in(const SearchedTable *table, const SubLink *link)
 	Query *keys = castNode(Query, link->subselect);
 	Var *column;
 
-	if (equal == NULL || !IsA(equal, OpExpr) || list_length(equal->args) != 2 || !IsA(lsecond(equal->args), Param))
+	if (equal == NULL || !IsA(equal, OpExpr) || list_length(equal->args) != 2 ||
+		!IsA(lsecond(equal->args), Param))
 		return NULL;
 	column = column_of(table, linitial(equal->args), 0);
 	if (column == NULL || count_nonjunk_tlist_entries(keys->targetList) != 1)
@@ -201,7 +213,10 @@ from_in(const SearchedTable *table, const SubLink *link)
 	return any_of(table, equal->opno, equal->inputcollid, copyObject(column), copyObject(keys));
 }
 
-/* An equality between a column of the table and a key: the operator with the column to the left; InvalidOid if it is none. */
+/*
+ * An equality between a column of the table and a key: the operator with the column to the left;
+ * InvalidOid if it is none.
+ */
 static Oid
 key_equality(const SearchedTable *table, Node *condition, int levels, Var **column, Node **key)
 {
@@ -231,8 +246,8 @@ from_exists(const SearchedTable *table, const SubLink *link)
 	List *conditions;
 	ListCell *cell;
 
-	if (!is_plain(query) || query->hasWindowFuncs || query->cteList != NIL || query->limitCount != NULL ||
-		query->limitOffset != NULL)
+	if (!is_plain(query) || query->hasWindowFuncs || query->cteList != NIL ||
+		query->limitCount != NULL || query->limitOffset != NULL)
 		return NULL;
 	conditions = conjuncts(query->jointree->quals);
 	foreach (cell, conditions)
@@ -246,9 +261,10 @@ from_exists(const SearchedTable *table, const SubLink *link)
 		if (!OidIsValid(equal) || reaches_out(key, &depth))
 			continue;
 		keys = copyObject(query);
-		keys->jointree->quals =
-			(Node *) make_ands_explicit(copyObject(list_delete_ptr(list_copy(conditions), lfirst(cell))));
-		keys->targetList = list_make1(makeTargetEntry(copyObject((Expr *) key), 1, pstrdup("key"), false));
+		keys->jointree->quals = (Node *) make_ands_explicit(
+			copyObject(list_delete_ptr(list_copy(conditions), lfirst(cell))));
+		keys->targetList =
+			list_make1(makeTargetEntry(copyObject((Expr *) key), 1, pstrdup("key"), false));
 		keys->sortClause = NIL;
 		column = copyObject(column);
 		column->varlevelsup = 0;
@@ -293,7 +309,8 @@ conditions_on(List *conditions, int number)
 		int depth = 0;
 
 		if (bms_membership(tables) == BMS_SINGLETON && bms_is_member(number, tables) &&
-			!reaches_out(condition, &depth) && !contain_subplans(condition) && !contain_volatile_functions(condition))
+			!reaches_out(condition, &depth) && !contain_subplans(condition) &&
+			!contain_volatile_functions(condition))
 			own = lappend(own, condition);
 	}
 	return own;
@@ -312,14 +329,19 @@ partner_query(const Query *outer, int number, const Node *key, const List *condi
 	query->canSetTag = true;
 	query->rtable = list_make1(rte);
 	COPY_PERMISSIONS(rte, outer, query);
-	query->jointree = makeFromExpr(list_make1(reference), (Node *) make_ands_explicit(copyObject((List *) conditions)));
-	query->targetList = list_make1(makeTargetEntry((Expr *) copyObject(key), 1, pstrdup("key"), false));
+	query->jointree = makeFromExpr(list_make1(reference),
+								   (Node *) make_ands_explicit(copyObject((List *) conditions)));
+	query->targetList =
+		list_make1(makeTargetEntry((Expr *) copyObject(key), 1, pstrdup("key"), false));
 	ChangeVarNodes(query->jointree->quals, number, 1, 0);
 	ChangeVarNodes((Node *) query->targetList, number, 1, 0);
 	return query;
 }
 
-/* What an inner join with a table that has conditions of its own implies for the table that is searched; NULL if nothing. */
+/*
+ * What an inner join with a table that has conditions of its own implies for the table that is
+ * searched; NULL if nothing.
+ */
 static Node *
 from_join(const SearchedTable *table)
 {
@@ -343,8 +365,9 @@ from_join(const SearchedTable *table)
 			continue;
 		number = ((Var *) key)->varno;
 		partner = rt_fetch(number, table->query->rtable);
-		if (number == table->number || !bms_is_member(number, tables) || partner->rtekind != RTE_RELATION ||
-			partner->securityQuals != NIL || partner->tablesample != NULL || ((Var *) key)->varattno <= 0)
+		if (number == table->number || !bms_is_member(number, tables) ||
+			partner->rtekind != RTE_RELATION || partner->securityQuals != NIL ||
+			partner->tablesample != NULL || ((Var *) key)->varattno <= 0)
 			continue;
 		own = conditions_on(conditions, number);
 		if (own != NIL)
@@ -354,7 +377,9 @@ from_join(const SearchedTable *table)
 	return NULL;
 }
 
-/* The table whose distance a query is ordered by; false if it is none, or that of several tables. */
+/*
+ * The table whose distance a query is ordered by; false if it is none, or that of several tables.
+ */
 static bool
 find_searched(Query *query, SearchedTable *table)
 {

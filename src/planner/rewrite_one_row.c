@@ -1,20 +1,21 @@
 /*
  * rewrite_one_row.c: orders by the distance from what a table of one row has.
  *
- *   WITH taste AS (SELECT avg(v) AS v FROM liked) SELECT id FROM t, taste ORDER BY t.v <=> taste.v LIMIT 20
+ *   WITH taste AS (SELECT avg(v) AS v FROM liked)
+ *     SELECT id FROM t, taste ORDER BY t.v <=> taste.v LIMIT 20
  *   SELECT b.id FROM t a JOIN t b ON b.id <> a.id WHERE a.id = 7 ORDER BY a.v <=> b.v LIMIT 20
  *
- * An index can deliver the order of distances from a value, but for the planner these are distances between the columns of
- * two tables: it would join, measure and sort all rows.  With one row at most (one_row.h) there is one value, which a query
- * can be asked for beforehand:
+ * An index can deliver the order of distances from a value, but for the planner these are distances
+ * between the columns of two tables: it would join, measure and sort all rows. With one row at most
+ * (one_row.h) there is one value, which a query can be asked for beforehand:
  *
  *   ... ORDER BY t.v <=> (SELECT v FROM taste) LIMIT 20
  *   ... ORDER BY (SELECT v FROM t WHERE id = 7) <=> b.v LIMIT 20
  *
- * If there is no row the value is null, and nothing is to be sorted.  Since a scan for the distance from null would go
- * through the whole index all the same, it becomes a condition of the query that there is a row; not so where the table is
- * joined from outside, as rows are returned then.  Conditions on the same distance are changed with the order, so that they
- * end a scan.
+ * If there is no row the value is null, and nothing is to be sorted. Since a scan for the distance
+ * from null would go through the whole index all the same, it becomes a condition of the query that
+ * there is a row; not so where the table is joined from outside, as rows are returned then.
+ * Conditions on the same distance are changed with the order, so that they end a scan.
  */
 #include "postgres.h"
 
@@ -119,7 +120,9 @@ with_values_in_bounds(Query *query, const Bitmapset *tables, OneRows *rows)
 	{
 		Node *condition = lfirst(cell);
 
-		conditions = lappend(conditions, is_bound(query, condition, tables) ? with_values(condition, rows) : condition);
+		conditions =
+			lappend(conditions,
+					is_bound(query, condition, tables) ? with_values(condition, rows) : condition);
 	}
 	return conditions == NIL ? NULL : (Node *) make_ands_explicit(conditions);
 }
@@ -132,7 +135,8 @@ order_by_value(QueryLevel *level)
 	Bitmapset *tables;
 	OneRows rows;
 
-	if (expr == NULL || !has_distance(expr) || contain_volatile_functions(expr) || contain_subplans(expr))
+	if (expr == NULL || !has_distance(expr) || contain_volatile_functions(expr) ||
+		contain_subplans(expr))
 		return;
 	tables = tables_in(query, expr);
 	if (!choose_one_rows(level, tables, &rows))
@@ -141,5 +145,6 @@ order_by_value(QueryLevel *level)
 	query->jointree->quals = with_values_in_bounds(query, tables, &rows);
 	for (int i = 0; i < rows.nrows; i++)
 		if (rows.rows[i].may_be_none && !rows.rows[i].is_outer)
-			query->jointree->quals = make_and_qual(query->jointree->quals, one_row_exists(&rows.rows[i]));
+			query->jointree->quals =
+				make_and_qual(query->jointree->quals, one_row_exists(&rows.rows[i]));
 }

@@ -2,20 +2,24 @@
  * rewrite_rank.c: queries that number rows by their distance and look at the first numbers only.
  *
  *   SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t ORDER BY rank LIMIT 20
- *   SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t) s WHERE rank <= 20
+ *   SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t) s
+ *     WHERE rank <= 20
  *
- * is how searches by several criteria are merged.  PostgreSQL does not see that rows that are numbered in an order are in
- * the order of their numbers, nor that it can stop numbering: it would measure and sort the whole table.  Instead:
+ * is how searches by several criteria are merged. PostgreSQL does not see that rows that are
+ * numbered in an order are in the order of their numbers, nor that it can stop numbering: it would
+ * measure and sort the whole table. Instead:
  *
- *   SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t ORDER BY v <=> $1, rank LIMIT 20
+ *   SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t
+ *     ORDER BY v <=> $1, rank LIMIT 20
  *   SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS rank FROM t
  *     ORDER BY v <=> $1, rank LIMIT 20) s WHERE rank <= 20
  *
- * Rows that are farther have no smaller number, so a leading sort by the distance changes nothing.  Of numbers that differ
- * (row_number) no more than k are k or less, those of the first k rows; where equally far rows share a number (rank) the
- * rows of the numbers to k are the first k and those that are as far as the last of them: WITH TIES.  The condition stays,
- * and what it is compared with is the same for all rows.  Nothing is done where rows are numbered by partition or in
- * several ways.
+ * Rows that are farther have no smaller number, so a leading sort by the distance changes nothing.
+ * Of numbers that differ (row_number) no more than k are k or less, those of the first k rows;
+ * where equally far rows share a number (rank) the rows of the numbers to k are the first k and
+ * those that are as far as the last of them: WITH TIES. The condition stays, and what it is
+ * compared with is the same for all rows. Nothing is done where rows are numbered by partition or
+ * in several ways.
  */
 #include "postgres.h"
 
@@ -86,11 +90,15 @@ order_by_distance(Query *query)
 	if (!is_numbering(query) || query->limitCount == NULL || query->sortClause == NIL)
 		return;
 	first = linitial_node(SortGroupClause, query->sortClause);
-	if (first->sortop == Int8LessOperator && is_rank(get_sortgroupclause_tle(first, query->targetList), query))
+	if (first->sortop == Int8LessOperator &&
+		is_rank(get_sortgroupclause_tle(first, query->targetList), query))
 		query->sortClause = order_with_distance(query, query->sortClause);
 }
 
-/* The number that a condition allows at most, var that which is compared with it; NULL if it does not. */
+/*
+ * The number that a condition allows at most, var that which is compared with it; NULL if it does
+ * not.
+ */
 static Node *
 greatest_number(Node *condition, Var **var)
 {
@@ -110,10 +118,12 @@ greatest_number(Node *condition, Var **var)
 		*var = lsecond(op->args);
 		number = linitial(op->args);
 	}
-	if (!IsA(*var, Var) || (*var)->varlevelsup != 0 || (*var)->vartype != INT8OID || !OidIsValid(opno))
+	if (!IsA(*var, Var) || (*var)->varlevelsup != 0 || (*var)->vartype != INT8OID ||
+		!OidIsValid(opno))
 		return NULL;
 	strategy = get_op_opfamily_strategy(opno, INTEGER_BTREE_FAM_OID);
-	if (strategy != BTLessStrategyNumber && strategy != BTLessEqualStrategyNumber && strategy != BTEqualStrategyNumber)
+	if (strategy != BTLessStrategyNumber && strategy != BTLessEqualStrategyNumber &&
+		strategy != BTEqualStrategyNumber)
 		return NULL;
 	/* not asked for any earlier than it would be, if that can be noticed */
 	return is_constant(number) && !contain_mutable_functions(number) ? number : NULL;
@@ -135,9 +145,10 @@ static Node *
 limit_of(Node *number)
 {
 	MinMaxExpr *limit = makeNode(MinMaxExpr);
-	Const *least = makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL);
-	Node *count = coerce_to_target_type(NULL, copyObject(number), exprType(number), INT8OID, -1, COERCION_IMPLICIT,
-										COERCE_IMPLICIT_CAST, -1);
+	Const *least =
+		makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL);
+	Node *count = coerce_to_target_type(NULL, copyObject(number), exprType(number), INT8OID, -1,
+										COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
 
 	limit->minmaxtype = INT8OID;
 	limit->op = IS_GREATEST;
@@ -159,8 +170,8 @@ limit_rank(Query *outer, Node *condition)
 	if (number == NULL)
 		return;
 	query = query_of(outer, rt_fetch(var->varno, outer->rtable));
-	if (query == NULL || !is_numbering(query) || query->sortClause != NIL || query->limitCount != NULL ||
-		query->limitOffset != NULL)
+	if (query == NULL || !is_numbering(query) || query->sortClause != NIL ||
+		query->limitCount != NULL || query->limitOffset != NULL)
 		return;
 	entry = get_tle_by_resno(query->targetList, var->varattno);
 	if (entry == NULL || !is_rank(entry, query))

@@ -1,10 +1,11 @@
 /*
  * running.c: what a scan can know of the query that it is part of.
  *
- * The access method is told of an order and nothing else, but a search does better when it knows which share of its rows
- * passes filters and joins, and where it may end.  So the query that is running is remembered, and its plan looked through for
- * the scan and for the LIMIT that its rows are for.  There may be no LIMIT, or one that is not found: what comes of it
- * is a hint of how far to search, and a scan goes on for as many rows as it is asked for.
+ * The access method is told of an order and nothing else, but a search does better when it knows
+ * which share of its rows passes filters and joins, and where it may end. So the query that is
+ * running is remembered, and its plan looked through for the scan and for the LIMIT that its rows
+ * are for. There may be no LIMIT, or one that is not found: what comes of it is a hint of how far
+ * to search, and a scan goes on for as many rows as it is asked for.
  */
 #include "postgres.h"
 
@@ -47,16 +48,17 @@ is_node_of(PlanState *node, IndexScanDesc scan)
 }
 
 /*
- * Where a node's rows come from, in their order and, mostly, each once; NULL where that cannot be said.  *beyond is set if
- * it reads one row more than it is asked for.
+ * Where a node's rows come from, in their order and, mostly, each once; NULL where that cannot be
+ * said. *beyond is set if it reads one row more than it is asked for.
  */
 static PlanState *
 source_of(PlanState *node, int *beyond)
 {
 	switch (nodeTag(node))
 	{
-		case T_IncrementalSortState: /* ORDER BY distance, id: has to see that no other row is as far */
-		case T_WindowAggState:       /* rank() OVER (ORDER BY distance): the same */
+		/* ORDER BY distance, id has to see that no other row is as far; so has rank() */
+		case T_IncrementalSortState:
+		case T_WindowAggState:
 			*beyond = 1;
 			return outerPlanState(node);
 		case T_NestLoopState: /* the scan's rows, each joined with one of another table */

@@ -10,7 +10,10 @@
 #include "executor/execdesc.h"
 #include "nodes/execnodes.h"
 
-/* The nodes of the plan that is running: a scan's own, and a LIMIT above it; NULL if not found.  They outlive the scan. */
+/*
+ * The nodes of the plan that is running: a scan's own, and a LIMIT above it; NULL if not found.
+ * They outlive the scan.
+ */
 typedef struct ScanNodes
 {
 	IndexScanState *scan;

@@ -1,9 +1,9 @@
 /*
  * shape.c: how a value goes by the distance that it is computed from; see chain.h.
  *
- * The first half follows the steps from the distance to the value and keeps within which limits it is, since some steps
- * keep the order only there: sqrt(x) for x >= 0, c / x for x > 0.  Each step is monotonic with rounding, too, as rounding
- * itself is.
+ * The first half follows the steps from the distance to the value and keeps within which limits it
+ * is, since some steps keep the order only there: sqrt(x) for x >= 0, c / x for x > 0. Each step is
+ * monotonic with rounding, too, as rounding itself is.
  *
  * The second half goes back from a bound of the value to one of the distance.
  */
@@ -95,14 +95,18 @@ follow_power(double p, Shape *shape)
 	return true;
 }
 
-/* greatest(x, c), least(x, c).  A null c counts for nothing, so that rows without a distance have no known place then. */
+/*
+ * greatest(x, c), least(x, c). A null c counts for nothing, so that rows without a distance have no
+ * known place then.
+ */
 static bool
 follow_minmax(StepKind kind, double c, Shape *shape)
 {
 	bool is_greatest = kind == STEP_GREATEST;
 
 	/* all rows whose value c replaces are equal: are they those that are near? */
-	if (is_greatest != shape->decreasing && !(is_greatest ? c <= shape->least : c >= shape->greatest))
+	if (is_greatest != shape->decreasing &&
+		!(is_greatest ? c <= shape->least : c >= shape->greatest))
 		shape->coarse = true;
 	if (isnan(c))
 	{

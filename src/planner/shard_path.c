@@ -1,14 +1,14 @@
 /*
  * shard_path.c: has a foreign server do all of a shard's subquery; see shards.h.
  *
- * postgres_fdw ships an order and a LIMIT, but of a table it fetches columns only: a distance would be
- * computed here, from vectors that were sent for nothing else.  Expressions it ships as what grouping
- * returns.  So the subquery's result is offered to it as that of a grouping without keys and aggregates,
- * which is the same rows and no GROUP BY in the SQL.  (For it that is a query with HAVING, of which no
- * condition is left.)
+ * postgres_fdw ships an order and a LIMIT, but of a table it fetches columns only: a distance would
+ * be computed here, from vectors that were sent for nothing else. Expressions it ships as what
+ * grouping returns. So the subquery's result is offered to it as that of a grouping without keys
+ * and aggregates, which is the same rows and no GROUP BY in the SQL. (For it that is a query with
+ * HAVING, of which no condition is left.)
  *
- * That is safe for what shard_query() lets a shard return: columns, and expressions that the order is
- * made of.  Whether these are shipped postgres_fdw decides by its own rules.
+ * That is safe for what shard_query() lets a shard return: columns, and expressions that the order
+ * is made of. Whether these are shipped postgres_fdw decides by its own rules.
  */
 #include "postgres.h"
 
@@ -48,8 +48,9 @@ shard_rel(PlannerInfo *root)
 	if (root->parse->queryId != SHARD_QUERY_ID || root->query_level == 1)
 		return NULL;
 	ref = linitial_node(RangeTblRef, root->parse->jointree->fromlist);
-	return planner_rt_fetch(ref->rtindex, root)->relkind == RELKIND_FOREIGN_TABLE ? find_base_rel(root, ref->rtindex)
-																				  : NULL;
+	return planner_rt_fetch(ref->rtindex, root)->relkind == RELKIND_FOREIGN_TABLE
+			   ? find_base_rel(root, ref->rtindex)
+			   : NULL;
 }
 
 /* A string of a C function's definition, which superusers alone can make. */
@@ -62,7 +63,9 @@ is_c_string(HeapTuple tuple, AttrNumber column, const char *string)
 	return !isnull && strcmp(TextDatumGetCString(value), string) == 0;
 }
 
-/* Is that a server that postgres_fdw asks?  Other wrappers might make something else of the request. */
+/*
+ * Is that a server that postgres_fdw asks? Other wrappers might make something else of the request.
+ */
 static bool
 is_postgres(Oid server)
 {
@@ -105,7 +108,8 @@ remote_path(PlannerInfo *root, const RelOptInfo *rel, void *extra)
 	GroupPathExtraData group = {0};
 	bool has_having = root->hasHavingQual;
 
-	if (rel->fdwroutine == NULL || rel->fdwroutine->GetForeignUpperPaths == NULL || !is_postgres(rel->serverid) ||
+	if (rel->fdwroutine == NULL || rel->fdwroutine->GetForeignUpperPaths == NULL ||
+		!is_postgres(rel->serverid) ||
 		list_length(root->sort_pathkeys) != list_length(root->parse->sortClause))
 		return NULL;
 	add_paths = rel->fdwroutine->GetForeignUpperPaths;

@@ -1,12 +1,12 @@
 /*
  * shard_query.c: the subquery for one partition; see shards.h.
  *
- * What a shard returns are columns, the expressions of the order, and the distance in it: whatever else
- * a query shows is computed from these where the shards' rows are merged.  So a server that does the
- * order can do all that is returned.
+ * What a shard returns are columns, the expressions of the order, and the distance in it: whatever
+ * else a query shows is computed from these where the shards' rows are merged. So a server that
+ * does the order can do all that is returned.
  *
- * A value that is the same for all rows, but that no foreign server would compute (a subquery, now()),
- * is computed once, in a table of one row that the shards are joined to.
+ * A value that is the same for all rows, but that no foreign server would compute (a subquery,
+ * now()), is computed once, in a table of one row that the shards are joined to.
  */
 #include "postgres.h"
 
@@ -50,7 +50,8 @@ shipped_var(Shards *shards, Node *expr, Index levelsup)
 		shards->shipped = lappend(shards->shipped, copyObject(expr));
 		column++;
 	}
-	return makeVar(shards->rows_rti, column, exprType(expr), exprTypmod(expr), exprCollation(expr), levelsup);
+	return makeVar(shards->rows_rti, column, exprType(expr), exprTypmod(expr), exprCollation(expr),
+				   levelsup);
 }
 
 /* A column of the partitioned table, as one of what shards return. */
@@ -80,8 +81,8 @@ is_order_distance(const Shards *shards, Node *node)
 	DistanceCall call;
 
 	return distance_call(node, &call) && distance_call(shards->distance, &order) &&
-		   call.function.element == order.function.element && call.function.type == order.function.type &&
-		   call.function.role == order.function.role &&
+		   call.function.element == order.function.element &&
+		   call.function.type == order.function.type && call.function.role == order.function.role &&
 		   ((equal(call.left, order.left) && equal(call.right, order.right)) ||
 			(equal(call.left, order.right) && equal(call.right, order.left)));
 }
@@ -159,8 +160,8 @@ hoist(Node *node, void *arg)
 		if (IsA(eval_const_expressions(shards->root, copyObject(node)), Const))
 			return node;
 		shards->values = lappend(shards->values, copyObject(node));
-		return (Node *) makeVar(shards->values_rti, list_length(shards->values), exprType(node), exprTypmod(node),
-								exprCollation(node), 0);
+		return (Node *) makeVar(shards->values_rti, list_length(shards->values), exprType(node),
+								exprTypmod(node), exprCollation(node), 0);
 	}
 	if (IsA(node, SubLink))
 	{
@@ -187,8 +188,8 @@ shard_subquery(Query *query, const char *name)
 	rte->inFromCl = true;
 	rte->eref = makeAlias(name, NIL);
 	foreach (cell, query->targetList)
-		rte->eref->colnames =
-			lappend(rte->eref->colnames, makeString(pstrdup(lfirst_node(TargetEntry, cell)->resname)));
+		rte->eref->colnames = lappend(rte->eref->colnames,
+									  makeString(pstrdup(lfirst_node(TargetEntry, cell)->resname)));
 	return rte;
 }
 
@@ -202,14 +203,15 @@ shard_values(Shards *shards)
 	query->canSetTag = true;
 	query->jointree = makeFromExpr(NIL, NULL);
 	/* so that it is not pulled up, and each shard computes a value by itself */
-	query->limitOffset =
-		(Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL);
+	query->limitOffset = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
+											Int64GetDatum(0), false, FLOAT8PASSBYVAL);
 	foreach (cell, shards->values)
 	{
 		int column = foreach_current_index(cell) + 1;
 
-		query->targetList = lappend(
-			query->targetList, makeTargetEntry(copyObject(lfirst(cell)), column, psprintf("value%d", column), false));
+		query->targetList =
+			lappend(query->targetList, makeTargetEntry(copyObject(lfirst(cell)), column,
+													   psprintf("value%d", column), false));
 	}
 	/* they are one level farther in */
 	IncrementVarSublevelsUp((Node *) query->targetList, 1, 0);
@@ -231,11 +233,11 @@ place_var(const Var *var, const Place *place)
 	}
 	Assert(var->varno == shards->table);
 	if (var->varattno == TableOidAttributeNumber)
-		return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(place->table->relid), false,
-								  true);
+		return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+								  ObjectIdGetDatum(place->table->relid), false, true);
 	Assert(var->varattno > 0 && var->varattno <= place->table->map->maplen);
-	return (Node *) makeVar(1, place->table->map->attnums[var->varattno - 1], var->vartype, var->vartypmod,
-							var->varcollid, 0);
+	return (Node *) makeVar(1, place->table->map->attnums[var->varattno - 1], var->vartype,
+							var->vartypmod, var->varcollid, 0);
 }
 
 static Node *
@@ -260,7 +262,8 @@ table_entry(Query *query, const Shards *shards, const ShardTable *table)
 	rte->rellockmode = AccessShareLock;
 	rte->inFromCl = true;
 	rte->eref = makeAlias("shard", copyObject(table->columns));
-	SET_CHECKED_USER(query, rte, CHECKED_USER(shards->query, rt_fetch(shards->table, shards->query->rtable)));
+	SET_CHECKED_USER(query, rte,
+					 CHECKED_USER(shards->query, rt_fetch(shards->table, shards->query->rtable)));
 	return rte;
 }
 
@@ -272,7 +275,8 @@ column_name(const Shards *shards, const Node *expr)
 
 	if (!IsA(expr, Var) || var->varattno <= 0)
 		return pstrdup("distance");
-	return pstrdup(get_rte_attribute_name(rt_fetch(shards->table, shards->query->rtable), var->varattno));
+	return pstrdup(
+		get_rte_attribute_name(rt_fetch(shards->table, shards->query->rtable), var->varattno));
 }
 
 /* Has a subquery sort by the columns that return the query's order. */
@@ -289,7 +293,8 @@ add_order(Query *query, const Shards *shards)
 
 		while (!equal(list_nth(shards->shipped, column), lfirst(cell)))
 			column++;
-		sort->tleSortGroupRef = assignSortGroupRef(list_nth(query->targetList, column), query->targetList);
+		sort->tleSortGroupRef =
+			assignSortGroupRef(list_nth(query->targetList, column), query->targetList);
 		query->sortClause = lappend(query->sortClause, sort);
 	}
 }
@@ -315,7 +320,8 @@ shard_query(const Shards *shards, const ShardTable *table, int depth)
 		int column = foreach_current_index(cell) + 1;
 
 		query->targetList =
-			lappend(query->targetList, makeTargetEntry(expr, column, column_name(shards, lfirst(original)), false));
+			lappend(query->targetList,
+					makeTargetEntry(expr, column, column_name(shards, lfirst(original)), false));
 	}
 	add_order(query, shards);
 	query->limitCount = place_expr(shards->limit, &place);

@@ -1,12 +1,12 @@
 /*
  * shard_tables.c: the partitions that a query needs.
  *
- * The planner prunes partitions of the tables that it expands itself; of a query that names them one by
- * one it prunes none.  So its pruning is asked here, for each level of partitions, with the values of
- * parameters if they are known.
+ * The planner prunes partitions of the tables that it expands itself; of a query that names them
+ * one by one it prunes none. So its pruning is asked here, for each level of partitions, with the
+ * values of parameters if they are known.
  *
- * A condition that could leave out partitions when the query runs, by a value that is not known yet, is
- * worth more than anything else: such a query stays as it is.
+ * A condition that could leave out partitions when the query runs, by a value that is not known
+ * yet, is worth more than anything else: such a query stays as it is.
  */
 #include "postgres.h"
 
@@ -60,12 +60,16 @@ is_later_known(Node *node, void *arg)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, Param) || IsA(node, SubLink) || (IsA(node, Var) && ((Var *) node)->varlevelsup > 0))
+	if (IsA(node, Param) || IsA(node, SubLink) ||
+		(IsA(node, Var) && ((Var *) node)->varlevelsup > 0))
 		return true;
 	return expression_tree_walker(node, is_later_known, arg);
 }
 
-/* May a comparison leave out partitions?  x <> y leaves out next to nothing, and hashes tell equal values only. */
+/*
+ * May a comparison leave out partitions? x <> y leaves out next to nothing, and hashes tell equal
+ * values only.
+ */
 static bool
 may_prune(Node *condition, char strategy)
 {
@@ -126,7 +130,8 @@ table_of(Relation rel, Relation top)
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 
 		table->columns =
-			lappend(table->columns, makeString(pstrdup(column->attisdropped ? "" : NameStr(column->attname))));
+			lappend(table->columns,
+					makeString(pstrdup(column->attisdropped ? "" : NameStr(column->attname))));
 	}
 	return table;
 }
@@ -163,7 +168,8 @@ add_partitions(Search *search, Relation rel, List *conditions)
 		Relation child = table_open(desc->oids[i], AccessShareLock);
 
 		if (child->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-			add_partitions(search, child, map_partition_varattnos(copyObject(conditions), 1, child, rel));
+			add_partitions(search, child,
+						   map_partition_varattnos(copyObject(conditions), 1, child, rel));
 		else
 			search->tables = lappend(search->tables, table_of(child, search->top));
 		search->has_remote |= child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;

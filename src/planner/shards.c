@@ -1,12 +1,13 @@
 /*
  * shards.c: which queries are split into one for each shard, and what they become; see shards.h.
  *
- * A query is split if it takes the first rows by a distance from one partitioned table, or from a view or
- * subquery that only selects from one, and nothing stands between the order and the LIMIT (is_plain).
+ * A query is split if it takes the first rows by a distance from one partitioned table, or from a
+ * view or subquery that only selects from one, and nothing stands between the order and the LIMIT
+ * (is_plain).
  *
  * It stays as it is where rows are locked, where ties are asked for, where the table has row level
- * security, where anything is volatile, where a condition has a subquery for each row, and where a row is
- * used as a whole.  The planner then merges sorted partitions, as it always did.
+ * security, where anything is volatile, where a condition has a subquery for each row, and where a
+ * row is used as a whole. The planner then merges sorted partitions, as it always did.
  */
 #include "postgres.h"
 
@@ -53,9 +54,10 @@ is_selection(const RangeTblEntry *rte)
 {
 	const Query *query = rte->subquery;
 
-	return rte->rtekind == RTE_SUBQUERY && !rte->security_barrier && is_plain(query) && !query->hasWindowFuncs &&
-		   query->sortClause == NIL && query->limitCount == NULL && query->limitOffset == NULL &&
-		   query->cteList == NIL && only_table(query) != 0 && !contain_volatile_functions((Node *) query->targetList);
+	return rte->rtekind == RTE_SUBQUERY && !rte->security_barrier && is_plain(query) &&
+		   !query->hasWindowFuncs && query->sortClause == NIL && query->limitCount == NULL &&
+		   query->limitOffset == NULL && query->cteList == NIL && only_table(query) != 0 &&
+		   !contain_volatile_functions((Node *) query->targetList);
 }
 
 /* Is a table partitioned, or a selection from one? */
@@ -88,7 +90,10 @@ has_candidate(Node *node, void *arg)
 	return is_candidate((Query *) node) || query_tree_walker((Query *) node, has_candidate, arg, 0);
 }
 
-/* Puts what a query selects from in the place of the selection.  The planner does the same, but later. */
+/*
+ * Puts what a query selects from in the place of the selection. The planner does the same, but
+ * later.
+ */
 static void
 pull_up_selection(Query *query)
 {
@@ -99,22 +104,26 @@ pull_up_selection(Query *query)
 	OffsetVarNodes((Node *) selection, list_length(query->rtable), 0);
 	IncrementVarSublevelsUp((Node *) selection, -1, 1);
 	COMBINE_TABLES(query, selection);
-	query->targetList =
-		(List *) REPLACE_VARS((Node *) query->targetList, number, rte, selection->targetList, &query->hasSubLinks);
+	query->targetList = (List *) REPLACE_VARS((Node *) query->targetList, number, rte,
+											  selection->targetList, &query->hasSubLinks);
+	query->jointree->quals = REPLACE_VARS(query->jointree->quals, number, rte,
+										  selection->targetList, &query->hasSubLinks);
 	query->jointree->quals =
-		REPLACE_VARS(query->jointree->quals, number, rte, selection->targetList, &query->hasSubLinks);
-	query->jointree->quals = (Node *) make_and_qual(selection->jointree->quals, query->jointree->quals);
+		(Node *) make_and_qual(selection->jointree->quals, query->jointree->quals);
 	query->jointree->fromlist = selection->jointree->fromlist;
 	query->hasSubLinks |= selection->hasSubLinks;
 	query->hasRowSecurity |= selection->hasRowSecurity;
-	/* as where the planner has pulled one up: what it needs rights for is in the query's tables now */
+	/*
+	 * as where the planner has pulled one up: what it needs rights for is in the query's tables now
+	 */
 	rte->subquery = NULL;
 }
 
 static Node *
 int8_const(int64 value)
 {
-	return (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false, FLOAT8PASSBYVAL);
+	return (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false,
+							  FLOAT8PASSBYVAL);
 }
 
 /* LEAST(value, MOST_ROWS) */
@@ -135,10 +144,14 @@ sum(Node *a, Node *b, Oid type)
 {
 	Oid plus = OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString("+")), type, type);
 
-	return (Node *) make_opclause(plus, type, false, (Expr *) a, (Expr *) b, InvalidOid, InvalidOid);
+	return (Node *) make_opclause(plus, type, false, (Expr *) a, (Expr *) b, InvalidOid,
+								  InvalidOid);
 }
 
-/* How many rows a query wants of each shard: those that it skips as well.  NULL if that is not to be bounded. */
+/*
+ * How many rows a query wants of each shard: those that it skips as well. NULL if that is not to be
+ * bounded.
+ */
 static Node *
 shard_limit(const Shards *shards)
 {
@@ -172,10 +185,15 @@ plus_zero(Node *expr)
 									 : DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
 	int16 length = type == FLOAT8OID ? sizeof(float8) : type == FLOAT4OID ? sizeof(float4) : -1;
 
-	return sum(expr, (Node *) makeConst(type, -1, InvalidOid, length, zero, false, type != NUMERICOID), type);
+	return sum(expr,
+			   (Node *) makeConst(type, -1, InvalidOid, length, zero, false, type != NUMERICOID),
+			   type);
 }
 
-/* The expressions of an order, and the distance in the first of them; false if there is none of ours. */
+/*
+ * The expressions of an order, and the distance in the first of them; false if there is none of
+ * ours.
+ */
 static bool
 find_order(Shards *shards)
 {
@@ -186,7 +204,8 @@ find_order(Shards *shards)
 	shards->clauses = copyObject(shards->query->sortClause);
 	foreach (cell, shards->clauses)
 		shards->order =
-			lappend(shards->order, copyObject(get_sortgroupclause_expr(lfirst(cell), shards->query->targetList)));
+			lappend(shards->order,
+					copyObject(get_sortgroupclause_expr(lfirst(cell), shards->query->targetList)));
 	first = linitial(shards->order);
 	if (!chain_find(first, &chain) || !contain_vars_of_level(first, 0))
 		return false;
@@ -214,8 +233,9 @@ union_of(List *queries)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
 
-		all->targetList = lappend(all->targetList, makeTargetEntry((Expr *) makeVarFromTargetEntry(1, entry),
-																   entry->resno, pstrdup(entry->resname), false));
+		all->targetList =
+			lappend(all->targetList, makeTargetEntry((Expr *) makeVarFromTargetEntry(1, entry),
+													 entry->resno, pstrdup(entry->resname), false));
 	}
 	foreach (cell, queries)
 	{

@@ -6,17 +6,18 @@
  * over partitions that are foreign tables (postgres_fdw) becomes
  *
  *   SELECT id, title FROM (
- *     (SELECT id, title, v <-> $1 AS distance FROM shard1 WHERE category = 7 ORDER BY v <-> $1 LIMIT 15)
+ *     (SELECT id, title, v <-> $1 AS distance FROM shard1 WHERE category = 7
+ *      ORDER BY v <-> $1 LIMIT 15)
  *     UNION ALL
  *     (SELECT ... FROM shard2 ...)) shards
  *   ORDER BY distance + 0 LIMIT 10 OFFSET 5
  *
- * Each subquery goes to its server as a whole.  It returns what is asked for and the distance, not the
- * vector.  `+ 0` keeps the planner from merging sorted shards one row at a time: an Append asks all
- * servers at once.
+ * Each subquery goes to its server as a whole. It returns what is asked for and the distance, not
+ * the vector. `+ 0` keeps the planner from merging sorted shards one row at a time: an Append asks
+ * all servers at once.
  *
- * Why it is the same: of the first 15 rows by an order each is among the first 15 of its own partition.
- * Rows that are equal by the whole order may be taken from any partition, as before.
+ * Why it is the same: of the first 15 rows by an order each is among the first 15 of its own
+ * partition. Rows that are equal by the whole order may be taken from any partition, as before.
  *
  * shards.c        which queries, and the new form of such a query
  * shard_tables.c  the partitions that a query needs
@@ -34,8 +35,8 @@
 #include "nodes/pathnodes.h"
 
 /*
- * What a partition's subquery has for its queryId, which the planner hands down.  Only statements as a whole have another than
- * 0, a hash of 64 bits.
+ * What a partition's subquery has for its queryId, which the planner hands down. Only statements as
+ * a whole have another than 0, a hash of 64 bits.
  */
 #define SHARD_QUERY_ID 0x73686172
 
@@ -70,8 +71,8 @@ typedef struct Shards
 /* shards.c */
 
 /*
- * A copy of a query in which queries for the nearest rows of sharded tables have the new form, at any
- * depth; NULL if there are none.  Locks partitions as the planner does.
+ * A copy of a query in which queries for the nearest rows of sharded tables have the new form, at
+ * any depth; NULL if there are none. Locks partitions as the planner does.
  */
 extern Query *shards_split(Query *parse, ParamListInfo params);
 
@@ -80,8 +81,8 @@ extern Query *shards_split(Query *parse, ParamListInfo params);
 /* A planner's state that is good for folding constants and pruning partitions. */
 extern PlannerInfo *shard_root(RangeTblEntry *rte, ParamListInfo params);
 /*
- * The partitions of a query's table whose rows may pass its condition, as ShardTable.  NIL if there are
- * none, if none of them is foreign, or if more could be left out when the query runs.
+ * The partitions of a query's table whose rows may pass its condition, as ShardTable. NIL if there
+ * are none, if none of them is foreign, or if more could be left out when the query runs.
  */
 extern List *shard_tables(const Query *query, Index table, ParamListInfo params);
 
@@ -109,6 +110,7 @@ typedef struct ShardPlanning
 /* Says what is planned from now on, NULL for other statements; returns what was before. */
 extern ShardPlanning *shard_planning(ShardPlanning *next);
 /* To be called from create_upper_paths_hook. */
-extern void shard_paths_add(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *output, void *extra);
+extern void shard_paths_add(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *output,
+							void *extra);
 
 #endif /* HNSWC_SHARDS_H */

@@ -1,15 +1,16 @@
 /*
  * binary_form.c: reads and writes the binary forms of the types.
  *
- * Whether enough bytes are left is asked once for all elements.  Loops over elements have no branch but their end: what
- * is wrong with an element is looked for when something is.
+ * Whether enough bytes are left is asked once for all elements. Loops over elements have no branch
+ * but their end: what is wrong with an element is looked for when something is.
  */
 #include "binary_form.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#define FLOAT_EXPONENT 0x7F800000u /* all of it set: infinite, or NaN when the mantissa is not zero */
+#define FLOAT_EXPONENT \
+	0x7F800000u /* all of it set: infinite, or NaN when the mantissa is not zero */
 #define FLOAT_MANTISSA 0x007FFFFFu
 #define HALF_EXPONENT 0x7C00u
 #define HALF_MANTISSA 0x03FFu

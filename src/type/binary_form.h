@@ -2,13 +2,15 @@
  * binary_form.h: the binary forms of the types, between bytes in network order and elements.
  *
  *	vector, halfvec		int16 dimensions, int16 zero, then the elements
- *	sparsevec			int32 dimensions, int32 elements, int32 zero, int32 indices from 0 that ascend, float4 values
+ *	sparsevec			int32 dimensions, int32 elements, int32 zero, int32 indices from 0 that
+ *                      ascend, float4 values
  *
- * Bytes come from clients, so nothing about them is believed.  A value is read in two steps: its head, and, once the
- * caller has made room for as many as the head says, its elements.  What is read without an error is a valid value, and
- * writing it gives the same bytes again.
+ * Bytes come from clients, so nothing about them is believed. A value is read in two steps: its
+ * head, and, once the caller has made room for as many as the head says, its elements. What is read
+ * without an error is a valid value, and writing it gives the same bytes again.
  *
- * Plain C without PostgreSQL, like vector_parse.h: nothing is allocated, nothing is thrown, so it can be fuzzed alone.
+ * Plain C without PostgreSQL, like vector_parse.h: nothing is allocated, nothing is thrown, so it
+ * can be fuzzed alone.
  */
 #ifndef HNSWC_BINARY_FORM_H
 #define HNSWC_BINARY_FORM_H
@@ -19,9 +21,10 @@
 typedef enum BinaryStatus
 {
 	BINARY_OK,
-	BINARY_SHORT,     /* the message ends early */
-	BINARY_DIM,       /* less than one dimension, or more than there may be */
-	BINARY_NNZ,       /* a negative number of elements, or more than there may be or there are dimensions */
+	BINARY_SHORT, /* the message ends early */
+	BINARY_DIM,   /* less than one dimension, or more than there may be */
+	/* a negative number of elements, or more than there may be or there are dimensions */
+	BINARY_NNZ,
 	BINARY_UNUSED,    /* the field that has to be zero is not */
 	BINARY_NAN,       /* an element is NaN */
 	BINARY_INFINITE,  /* or infinite */
@@ -51,14 +54,16 @@ typedef struct BinaryHead
 
 /* Read a head; what they return is the first thing wrong with it. */
 extern BinaryStatus binary_read_dense_head(BinaryInput *input, int max_dim, BinaryHead *head);
-extern BinaryStatus binary_read_sparse_head(BinaryInput *input, int max_dim, int max_nnz, BinaryHead *head);
+extern BinaryStatus binary_read_sparse_head(BinaryInput *input, int max_dim, int max_nnz,
+											BinaryHead *head);
 
 /* Read the elements, finite ones, of a vector of n and of a halfvec of n, here as their bits. */
 extern BinaryStatus binary_read_floats(BinaryInput *input, float *x, int n);
 extern BinaryStatus binary_read_halves(BinaryInput *input, uint16_t *x, int n);
 
 /* Reads head->nnz indices and values. */
-extern BinaryStatus binary_read_sparse(BinaryInput *input, const BinaryHead *head, int32_t *indices, float *values);
+extern BinaryStatus binary_read_sparse(BinaryInput *input, const BinaryHead *head, int32_t *indices,
+									   float *values);
 
 /* Write what the functions above read; they return where they stopped. */
 extern unsigned char *binary_write_dense_head(unsigned char *out, int dim);

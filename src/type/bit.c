@@ -44,7 +44,8 @@ static inline void
 check_lengths(int32 a, int32 b)
 {
 	if (unlikely(a != b))
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", a, b)));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", a, b)));
 }
 
 /* hamming_distance(a, b): the number of bits that differ. */
@@ -56,7 +57,10 @@ hamming_distance(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8((float8) distance->hamming(a.bytes, b.bytes, BYTES(a)));
 }
 
-/* jaccard_distance(a, b): 1 less the share of the ones of either that both have; 1 if they have none in common. */
+/*
+ * jaccard_distance(a, b): 1 less the share of the ones of either that both have; 1 if they have
+ * none in common.
+ */
 PG_FUNCTION_INFO_V1(jaccard_distance);
 Datum
 jaccard_distance(PG_FUNCTION_ARGS)

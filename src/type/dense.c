@@ -1,5 +1,6 @@
 /*
- * dense.c: checks, messages and conversions of the dense types that do not depend on what an element is.
+ * dense.c: checks, messages and conversions of the dense types that do not depend on what an
+ * element is.
  *
  * Wording and SQLSTATE of the messages are those that clients of existing vector types match on.
  */
@@ -30,7 +31,8 @@ dense_excerpt(const char *text, Size length)
 void
 value_damaged(const char *type, Size size)
 {
-	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored value of type %s is damaged", type),
+	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+			errmsg("stored value of type %s is damaged", type),
 			errdetail("Its %zu bytes are not what its number of elements takes.", size),
 			errhint("Find the row with a query on few rows at a time, and delete or replace it."));
 }
@@ -38,7 +40,8 @@ value_damaged(const char *type, Size size)
 void
 value_not_finite(const char *type)
 {
-	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored value of type %s is damaged", type),
+	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+			errmsg("stored value of type %s is damaged", type),
 			errdetail("An element is not a finite number."),
 			errhint("Find the row with a query on few rows at a time, and delete or replace it."));
 }
@@ -47,7 +50,8 @@ void
 dense_check_dim(const DenseType *type, int dim)
 {
 	if (dim < 1)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s must have at least 1 dimension", type->name));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("%s must have at least 1 dimension", type->name));
 	if (dim > type->max_dim)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("%s cannot have more than %d dimensions", type->name, type->max_dim));
@@ -57,21 +61,25 @@ void
 dense_check_expected(int32 expected, int dim)
 {
 	if (expected != -1 && expected != dim)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", expected, dim));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("expected %d dimensions, not %d", expected, dim));
 }
 
 void
 dense_different(const DenseType *type, int a, int b)
 {
-	ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s dimensions %d and %d", type->name, a, b));
+	ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+			errmsg("different %s dimensions %d and %d", type->name, a, b));
 }
 
 void
 dense_not_finite(const DenseType *type, float value)
 {
 	if (isnan(value))
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in %s", type->name));
-	ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("infinite value not allowed in %s", type->name));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("NaN not allowed in %s", type->name));
+	ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+			errmsg("infinite value not allowed in %s", type->name));
 }
 
 void
@@ -93,8 +101,8 @@ dense_text_out_of_range(const DenseType *type, const char *text, int i)
 		token = strchr(token, ',') + 1;
 	token += strspn(token, " \t\n\v\f\r");
 	ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("\"%s\" is out of range for type %s", dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")),
-				   type->name));
+			errmsg("\"%s\" is out of range for type %s",
+				   dense_excerpt(token, strcspn(token, " \t\n\v\f\r,]")), type->name));
 }
 
 int32
@@ -133,19 +141,23 @@ parse_failed(const DenseType *type, const char *text, ParseStatus status, const 
 			dense_not_finite(type, INFINITY);
 			break;
 		case PARSE_RANGE:
-			ereport(
-				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("\"%s\" is out of range for type %s", dense_excerpt(result->where, result->length), type->name));
+			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					errmsg("\"%s\" is out of range for type %s",
+						   dense_excerpt(result->where, result->length), type->name));
 			break;
 		default:
 			break;
 	}
 	ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			errmsg("invalid input syntax for type %s: \"%s\"", type->name, dense_excerpt(text, strlen(text))),
-			status == PARSE_NO_BRACKET ? errdetail("The text of a %s starts with \"[\".", type->name) : 0,
+			errmsg("invalid input syntax for type %s: \"%s\"", type->name,
+				   dense_excerpt(text, strlen(text))),
+			status == PARSE_NO_BRACKET
+				? errdetail("The text of a %s starts with \"[\".", type->name)
+				: 0,
 			status == PARSE_TRAILING ? errdetail("There is more text after the closing \"]\".") : 0,
 			status == PARSE_NOT_A_NUMBER && strlen(text) > EXCERPT_MOST
-				? errdetail("Byte %zu, \"%s\", is not what was expected.", (Size) (result->where - text) + 1,
+				? errdetail("Byte %zu, \"%s\", is not what was expected.",
+							(Size) (result->where - text) + 1,
 							dense_excerpt(result->where, Min(strlen(result->where), 20)))
 				: 0);
 }
@@ -167,7 +179,8 @@ dense_check_array(ArrayType *array)
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D"));
 	if (array_contains_nulls(array))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls"));
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("array must not contain nulls"));
 	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 }
 
@@ -194,7 +207,8 @@ dense_array_floats(ArrayType *array, int n, float *x)
 			Datum *elements;
 			int nelements;
 
-			deconstruct_array(array, NUMERICOID, -1, false, TYPALIGN_INT, &elements, NULL, &nelements);
+			deconstruct_array(array, NUMERICOID, -1, false, TYPALIGN_INT, &elements, NULL,
+							  &nelements);
 			for (int i = 0; i < n; i++)
 				x[i] = DatumGetFloat4(DirectFunctionCall1(numeric_float4, elements[i]));
 			pfree(elements);
@@ -218,12 +232,14 @@ dense_state(const DenseType *type, ArrayType *array, const char *name)
 {
 	float8 *state = NULL;
 
-	if (ARR_NDIM(array) == 1 && ARR_DIMS(array)[0] >= 1 && DENSE_STATE_DIM(array) <= type->max_dim &&
-		!array_contains_nulls(array) && ARR_ELEMTYPE(array) == FLOAT8OID)
+	if (ARR_NDIM(array) == 1 && ARR_DIMS(array)[0] >= 1 &&
+		DENSE_STATE_DIM(array) <= type->max_dim && !array_contains_nulls(array) &&
+		ARR_ELEMTYPE(array) == FLOAT8OID)
 		state = (float8 *) ARR_DATA_PTR(array);
 	if (state == NULL || !is_count(state[0], DENSE_STATE_DIM(array)))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s_%s: the state must be an array of a count and a sum per dimension", type->name, name),
+				errmsg("%s_%s: the state must be an array of a count and a sum per dimension",
+					   type->name, name),
 				state != NULL ? errdetail("The count is a whole number, and 0 without sums.") : 0);
 	return state;
 }

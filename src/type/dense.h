@@ -1,9 +1,10 @@
 /*
  * dense.h: what the dense types (vector, and others that store one number per dimension) share.
  *
- * Functions that do not touch elements live in dense.c and get a DenseType, the facts about a type, for their messages
- * and limits.  Functions with a loop over elements are written once in the dense_*.inc.h files, which a type includes
- * after defining what an element is; see vector.c for the list of names to define.
+ * Functions that do not touch elements live in dense.c and get a DenseType, the facts about a type,
+ * for their messages and limits. Functions with a loop over elements are written once in the
+ * dense_*.inc.h files, which a type includes after defining what an element is; see vector.c for
+ * the list of names to define.
  */
 #ifndef HNSWC_DENSE_H
 #define HNSWC_DENSE_H
@@ -27,7 +28,10 @@ typedef struct DenseType
 /* Errors out unless 1 <= dim <= the type's maximum. */
 extern void dense_check_dim(const DenseType *type, int dim);
 
-/* Errors out when a column, cast or state asks for `expected` dimensions (-1: any) and there are `dim`. */
+/*
+ * Errors out when a column, cast or state asks for `expected` dimensions (-1: any) and there are
+ * `dim`.
+ */
 extern void dense_check_expected(int32 expected, int dim);
 
 /* Errors out because the operands of a binary function have different dimensions. */
@@ -50,27 +54,33 @@ pg_noreturn extern void dense_out_of_range(const DenseType *type, float value);
 pg_noreturn extern void dense_text_out_of_range(const DenseType *type, const char *text, int i);
 
 /*
- * `length` bytes of a text as a message shows them: a text may have 100 kB, a message should not.  Of a long one the
- * beginning, and "..." behind it.
+ * `length` bytes of a text as a message shows them: a text may have 100 kB, a message should not.
+ * Of a long one the beginning, and "..." behind it.
  */
 extern const char *dense_excerpt(const char *text, Size length);
 
 /* The type modifier of name(n), from its text arguments. */
 extern int32 dense_typmod(const DenseType *type, ArrayType *args);
 
-/* Parses text into x[0 .. DENSE_MAX_DIM - 1]; returns the number of elements, at least 1.  Errors out on bad text. */
+/*
+ * Parses text into x[0 .. DENSE_MAX_DIM - 1]; returns the number of elements, at least 1. Errors
+ * out on bad text.
+ */
 extern int dense_parse(const DenseType *type, const char *text, float *x);
 
 /* Refuses arrays of more than one dimension or with NULLs; returns the number of elements. */
 extern int dense_check_array(ArrayType *array);
 
-/* Copies the elements of an array of int4, float4, float8 or numeric, which dense_check_array() has seen, to floats. */
+/*
+ * Copies the elements of an array of int4, float4, float8 or numeric, which dense_check_array() has
+ * seen, to floats.
+ */
 extern void dense_array_floats(ArrayType *array, int n, float *x);
 
 /*
- * The transition state of avg: a float8 array of the count and then a sum per dimension; {0} before the first value.
- * dense_state() checks that an argument has this form, with a count that an aggregate may have come to; `name` is for the
- * message.
+ * The transition state of avg: a float8 array of the count and then a sum per dimension; {0} before
+ * the first value. dense_state() checks that an argument has this form, with a count that an
+ * aggregate may have come to; `name` is for the message.
  */
 extern float8 *dense_state(const DenseType *type, ArrayType *array, const char *name);
 extern ArrayType *dense_state_new(int dim);

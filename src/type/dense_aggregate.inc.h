@@ -1,11 +1,15 @@
 /*
  * dense_aggregate.inc.h: the aggregate avg of a dense type; sum needs no more than addition.
  *
- * A body to be included once per type after dense_io.inc.h; the names it needs are listed in vector.c.  The state is a
- * float8 array of a count and sums (see dense.h), so sums of parallel workers combine and hardly round.
+ * A body to be included once per type after dense_io.inc.h; the names it needs are listed in
+ * vector.c. The state is a float8 array of a count and sums (see dense.h), so sums of parallel
+ * workers combine and hardly round.
  */
 
-/* name_accum(state, value): counts the value in.  Errors for other dimensions than before and for overflow. */
+/*
+ * name_accum(state, value): counts the value in. Errors for other dimensions than before and for
+ * overflow.
+ */
 DENSE_EXPORT(DENSE_FN(accum));
 Datum
 DENSE_FN(accum)(PG_FUNCTION_ARGS)

@@ -1,8 +1,9 @@
 /*
  * dense_arith.inc.h: element-wise arithmetic, parts, and the order of a dense type.
  *
- * A body to be included once per type; the names it needs are listed in vector.c.  Loops over elements have no branches,
- * so that compilers can vectorise them; range errors are looked for afterwards.
+ * A body to be included once per type; the names it needs are listed in vector.c. Loops over
+ * elements have no branches, so that compilers can vectorise them; range errors are looked for
+ * afterwards.
  */
 
 /* Errors out when a result of finite operands is infinite. */
@@ -28,7 +29,8 @@ DENSE_FN(dims)(PG_FUNCTION_ARGS)
 	int dim = 0;
 
 	if (VARSIZE_ANY_EXHDR(head) >= STORED_DENSE_HEAD)
-		dim = stored_dense_dim(VARDATA_ANY(head), size, sizeof(DENSE_ELEMENT), DENSE_DESCRIPTOR.max_dim);
+		dim = stored_dense_dim(VARDATA_ANY(head), size, sizeof(DENSE_ELEMENT),
+							   DENSE_DESCRIPTOR.max_dim);
 	if (unlikely(dim == 0))
 		value_damaged(DENSE_DESCRIPTOR.name, size);
 	PG_RETURN_INT32(dim);
@@ -68,7 +70,10 @@ DENSE_FN(sub)(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(result);
 }
 
-/* name_mul(a, b): a * b by element; errors for overflow and for a product of non-zero numbers that becomes zero. */
+/*
+ * name_mul(a, b): a * b by element; errors for overflow and for a product of non-zero numbers that
+ * becomes zero.
+ */
 DENSE_EXPORT(DENSE_FN(mul));
 Datum
 DENSE_FN(mul)(PG_FUNCTION_ARGS)
@@ -85,8 +90,8 @@ DENSE_FN(mul)(PG_FUNCTION_ARGS)
 	DENSE_FN(check_overflow)(result);
 
 	for (int i = 0, n = a->dim; i < n; i++)
-		underflow |=
-			(DENSE_TO_FLOAT(result->x[i]) == 0) & (DENSE_TO_FLOAT(a->x[i]) != 0) & (DENSE_TO_FLOAT(b->x[i]) != 0);
+		underflow |= (DENSE_TO_FLOAT(result->x[i]) == 0) & (DENSE_TO_FLOAT(a->x[i]) != 0) &
+					 (DENSE_TO_FLOAT(b->x[i]) != 0);
 	if (unlikely(underflow))
 		float_underflow_error();
 	PG_RETURN_POINTER(result);
@@ -110,8 +115,8 @@ DENSE_FN(concat)(PG_FUNCTION_ARGS)
 }
 
 /*
- * subvector(value, start, count): `count` elements from position `start`, which counts from 1.  As with substring(),
- * positions outside of the value are left out; an error when nothing is left.
+ * subvector(value, start, count): `count` elements from position `start`, which counts from 1. As
+ * with substring(), positions outside of the value are left out; an error when nothing is left.
  */
 DENSE_EXPORT(DENSE_FN(subvector));
 Datum
@@ -130,7 +135,10 @@ DENSE_FN(subvector)(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(result);
 }
 
-/* The order of btree: by element, and a shorter value before a longer one that it is the beginning of. */
+/*
+ * The order of btree: by element, and a shorter value before a longer one that it is the beginning
+ * of.
+ */
 static int
 DENSE_FN(compare)(FunctionCallInfo fcinfo)
 {

@@ -1,7 +1,9 @@
 /*
- * dense_cast.inc.h: conversions between a dense type and arrays, and to its own type with another modifier.
+ * dense_cast.inc.h: conversions between a dense type and arrays, and to its own type with another
+ * modifier.
  *
- * A body to be included once per type after dense_io.inc.h; the names it needs are listed in vector.c.
+ * A body to be included once per type after dense_io.inc.h; the names it needs are listed in
+ * vector.c.
  */
 
 /* name(value, typmod, explicit): the same value, or "expected n dimensions". */
@@ -16,8 +18,8 @@ DENSE_FN(to_typmod)(PG_FUNCTION_ARGS)
 }
 
 /*
- * array_to_name(array, typmod, explicit): from int4[], float4[], float8[] or numeric[].  Errors for NULL elements, more
- * than one dimension, and numbers not finite as an element.
+ * array_to_name(array, typmod, explicit): from int4[], float4[], float8[] or numeric[]. Errors for
+ * NULL elements, more than one dimension, and numbers not finite as an element.
  */
 DENSE_EXPORT(DENSE_FN(from_array));
 Datum

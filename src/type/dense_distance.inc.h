@@ -1,8 +1,9 @@
 /*
  * dense_distance.inc.h: distances and norms of a dense type, as SQL functions over the kernels.
  *
- * A body to be included once per type; the names it needs are listed in vector.c.  Sums are those of operator.h, which
- * an index takes as well.  Two operands of different dimensions are an error everywhere.
+ * A body to be included once per type; the names it needs are listed in vector.c. Sums are those of
+ * operator.h, which an index takes as well. Two operands of different dimensions are an error
+ * everywhere.
  */
 
 /* A value as it lies, see operand.h: its elements need not be aligned. */
@@ -77,7 +78,10 @@ DENSE_FN(cosine_distance)(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(operator_cosine(DENSE_OPERAND(a.x), DENSE_OPERAND(b.x), a.dim));
 }
 
-/* name_spherical_distance(a, b): the angle between two vectors of length 1, in units of pi, from 0 to 1. */
+/*
+ * name_spherical_distance(a, b): the angle between two vectors of length 1, in units of pi, from 0
+ * to 1.
+ */
 DENSE_EXPORT(DENSE_FN(spherical_distance));
 Datum
 DENSE_FN(spherical_distance)(PG_FUNCTION_ARGS)

@@ -20,8 +20,8 @@ DENSE_FN(check_finite)(const DENSE_ELEMENT *x, int n)
 }
 
 /*
- * A new value from floats whose number has been checked; errors out when one is not finite as an element.  `text` is what
- * they were parsed from, for the message, or NULL.
+ * A new value from floats whose number has been checked; errors out when one is not finite as an
+ * element. `text` is what they were parsed from, for the message, or NULL.
  */
 static DENSE_TYPE *
 DENSE_FN(from_floats)(const float *x, int dim, const char *text)
@@ -60,7 +60,10 @@ Datum
 DENSE_FN(out)(PG_FUNCTION_ARGS)
 {
 	DENSE_TYPE *v = DENSE_GETARG(0);
-	/* a number may take FLOAT_SHORTEST_DECIMAL_LEN - 1 and a comma; then brackets and the terminator */
+	/*
+	 * a number may take FLOAT_SHORTEST_DECIMAL_LEN - 1 and a comma; then brackets and the
+	 * terminator
+	 */
 	char *text = palloc((Size) v->dim * FLOAT_SHORTEST_DECIMAL_LEN + 3);
 	char *p = text;
 
@@ -87,8 +90,9 @@ DENSE_FN(typmod_in)(PG_FUNCTION_ARGS)
 }
 
 /*
- * name_recv(internal, oid, typmod): int16 dimensions, int16 zero, then the elements, all in network order.
- * Errors for a wrong number of dimensions, a second field that is not zero, missing bytes, elements not finite.
+ * name_recv(internal, oid, typmod): int16 dimensions, int16 zero, then the elements, all in network
+ * order. Errors for a wrong number of dimensions, a second field that is not zero, missing bytes,
+ * elements not finite.
  */
 DENSE_EXPORT(DENSE_FN(recv));
 Datum

@@ -1,7 +1,8 @@
 /*
  * halfvec.c: the SQL functions of the type "halfvec".
  *
- * The bodies shared by the dense types, with elements of two bytes; vector.c says what the names to define are.
+ * The bodies shared by the dense types, with elements of two bytes; vector.c says what the names to
+ * define are.
  */
 #include "halfvec.h"
 
@@ -47,7 +48,10 @@ StaticAssertDecl(HALFVEC_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_
 #include "dense_distance.inc.h"
 #include "dense_aggregate.inc.h"
 
-/* vector_to_halfvec(vector, typmod, explicit): each element rounded; an error for one beyond the range of a half. */
+/*
+ * vector_to_halfvec(vector, typmod, explicit): each element rounded; an error for one beyond the
+ * range of a half.
+ */
 PG_FUNCTION_INFO_V1(vector_to_halfvec);
 Datum
 vector_to_halfvec(PG_FUNCTION_ARGS)

@@ -1,8 +1,8 @@
 /*
  * halfvec.h: the type "halfvec" as C sees it: a vector of IEEE half-precision numbers.
  *
- * The layout in memory and on disk is part of the type's promise, like that of vector.  Callers may rely on: 1 to
- * HALFVEC_MAX_DIM elements, all finite, and `unused` zero.
+ * The layout in memory and on disk is part of the type's promise, like that of vector. Callers may
+ * rely on: 1 to HALFVEC_MAX_DIM elements, all finite, and `unused` zero.
  */
 #ifndef HNSWC_HALFVEC_H
 #define HNSWC_HALFVEC_H

@@ -22,7 +22,8 @@ message_check(const DenseType *type, StringInfo buf, BinaryStatus status, const 
 			dense_check_dim(type, head->dim);
 			break;
 		case BINARY_UNUSED:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected unused to be 0, not %d", head->unused));
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("expected unused to be 0, not %d", head->unused));
 			break;
 		case BINARY_NAN:
 			dense_not_finite(type, NAN);

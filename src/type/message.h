@@ -1,5 +1,6 @@
 /*
- * message.h: binary forms as PostgreSQL passes them: a StringInfo to a receive function, a bytea from a send function.
+ * message.h: binary forms as PostgreSQL passes them: a StringInfo to a receive function, a bytea
+ * from a send function.
  *
  * What the bytes mean is in binary_form.h; here its findings become errors.
  */
@@ -17,7 +18,8 @@
 static inline BinaryInput
 message_input(StringInfo buf)
 {
-	return (BinaryInput){(const unsigned char *) buf->data + buf->cursor, (size_t) (buf->len - buf->cursor)};
+	return (BinaryInput){(const unsigned char *) buf->data + buf->cursor,
+						 (size_t) (buf->len - buf->cursor)};
 }
 
 /* Takes what was read of `input` out of the message. */
@@ -28,7 +30,8 @@ message_done(StringInfo buf, const BinaryInput *input)
 }
 
 /* Errors out for everything that may be wrong with any type's binary form. */
-extern void message_check(const DenseType *type, StringInfo buf, BinaryStatus status, const BinaryHead *head);
+extern void message_check(const DenseType *type, StringInfo buf, BinaryStatus status,
+						  const BinaryHead *head);
 
 /* A bytea for `size` bytes, which are at MESSAGE_BYTES(). */
 static inline bytea *

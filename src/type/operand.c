@@ -1,8 +1,9 @@
 /*
  * operand.c: detoasts arguments of distances, and keeps them from call to call.
  *
- * The bytes of a toast pointer stand for the same value for as long as it can be seen, and those of a compressed value
- * always do.  Pointers into memory (indirect and expanded values) say nothing by their bytes and are not kept.
+ * The bytes of a toast pointer stand for the same value for as long as it can be seen, and those of
+ * a compressed value always do. Pointers into memory (indirect and expanded values) say nothing by
+ * their bytes and are not kept.
  */
 #include "operand.h"
 

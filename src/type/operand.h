@@ -1,11 +1,13 @@
 /*
  * operand.h: the two arguments of a distance, read where they lie.
  *
- * A sequential scan calls a distance for every row.  What is in line is used as it lies in the page, also behind a header
- * of one byte, where nothing is aligned.  What is compressed or out of line is detoasted, and kept in the state of the call
- * with the bytes it was made from, for as long as the same bytes come: so a query is detoasted once a scan.
+ * A sequential scan calls a distance for every row. What is in line is used as it lies in the page,
+ * also behind a header of one byte, where nothing is aligned. What is compressed or out of line is
+ * detoasted, and kept in the state of the call with the bytes it was made from, for as long as the
+ * same bytes come: so a query is detoasted once a scan.
  *
- * Callers may rely on: the value lives until the next call of the function, and must be neither changed nor freed.
+ * Callers may rely on: the value lives until the next call of the function, and must be neither
+ * changed nor freed.
  */
 #ifndef HNSWC_OPERAND_H
 #define HNSWC_OPERAND_H

@@ -84,7 +84,10 @@ sparsevec_l2_norm(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(sqrt(sparse_square(sparsevec_view(PG_GETARG_SPARSEVEC_P(0)))));
 }
 
-/* l2_normalize(value): the value scaled to norm 1; zero stays zero.  What becomes too small for a float is left out. */
+/*
+ * l2_normalize(value): the value scaled to norm 1; zero stays zero. What becomes too small for a
+ * float is left out.
+ */
 PG_FUNCTION_INFO_V1(sparsevec_l2_normalize);
 Datum
 sparsevec_l2_normalize(PG_FUNCTION_ARGS)
@@ -136,7 +139,10 @@ compare(const SparseVector *a, const SparseVector *b)
 	return (a->dim > b->dim) - (a->dim < b->dim);
 }
 
-/* The same of the arguments of a function.  btree calls this in long-lived memory contexts: copies are released. */
+/*
+ * The same of the arguments of a function. btree calls this in long-lived memory contexts: copies
+ * are released.
+ */
 static int
 compare_arguments(FunctionCallInfo fcinfo)
 {

@@ -1,9 +1,10 @@
 /*
  * sparsevec.h: the type "sparsevec" as C sees it: a vector most of whose elements are zero.
  *
- * The elements that are not zero are kept with their indices, which ascend.  The layout in memory and on disk is part of
- * the type's promise.  Callers may rely on: 1 to SPARSEVEC_MAX_DIM dimensions, at most SPARSEVEC_MAX_NNZ elements kept,
- * indices from 0, ascending, below dim; values finite and not zero.
+ * The elements that are not zero are kept with their indices, which ascend. The layout in memory
+ * and on disk is part of the type's promise. Callers may rely on: 1 to SPARSEVEC_MAX_DIM
+ * dimensions, at most SPARSEVEC_MAX_NNZ elements kept, indices from 0, ascending, below dim; values
+ * finite and not zero.
  */
 #ifndef HNSWC_SPARSEVEC_H
 #define HNSWC_SPARSEVEC_H
@@ -31,7 +32,8 @@ typedef struct SparseVector
 
 StaticAssertDecl(offsetof(SparseVector, indices) == 16, "the layout of a sparsevec is fixed");
 
-#define SPARSEVEC_SIZE(nnz) (offsetof(SparseVector, indices) + (sizeof(int32) + sizeof(float)) * (Size) (nnz))
+#define SPARSEVEC_SIZE(nnz) \
+	(offsetof(SparseVector, indices) + (sizeof(int32) + sizeof(float)) * (Size) (nnz))
 #define SPARSEVEC_VALUES(v) ((float *) ((v)->indices + (v)->nnz))
 
 /* Detoasts, and checks that all indices and values are there. */
@@ -41,12 +43,15 @@ DatumGetSparseVector(Datum datum)
 	struct varlena *value = PG_DETOAST_DATUM(datum);
 	Size size = VARSIZE(value) - VARHDRSZ;
 
-	if (unlikely(!stored_sparse_head_is_good(VARDATA(value), size, SPARSEVEC_MAX_DIM, SPARSEVEC_MAX_NNZ)))
+	if (unlikely(!stored_sparse_head_is_good(VARDATA(value), size, SPARSEVEC_MAX_DIM,
+											 SPARSEVEC_MAX_NNZ)))
 		value_damaged("sparsevec", size);
 	return (SparseVector *) value;
 }
 
-/* The same, and that the indices are in order and within the dimensions: for all that goes by them. */
+/*
+ * The same, and that the indices are in order and within the dimensions: for all that goes by them.
+ */
 static inline SparseVector *
 DatumGetOrderedSparseVector(Datum datum)
 {

@@ -27,12 +27,14 @@ static void
 check_nnz(int nnz, int dim)
 {
 	if (nnz < 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec cannot have a negative number of elements"));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("sparsevec cannot have a negative number of elements"));
 	if (nnz > SPARSEVEC_MAX_NNZ)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("sparsevec cannot have more than %d non-zero elements", SPARSEVEC_MAX_NNZ));
 	if (nnz > dim)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec cannot have more elements than dimensions"));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("sparsevec cannot have more elements than dimensions"));
 }
 
 static void
@@ -45,9 +47,9 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 			break;
 		case SPARSE_NUMBER:
 			if (result->number == PARSE_RANGE)
-				ereport(
-					ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("\"%s\" is out of range for type sparsevec", dense_excerpt(result->where, result->length)));
+				ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("\"%s\" is out of range for type sparsevec",
+							   dense_excerpt(result->where, result->length)));
 			dense_not_finite(&sparsevec_type, result->number == PARSE_NAN ? NAN : INFINITY);
 			break;
 		case SPARSE_INDEX:
@@ -55,7 +57,8 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 					errdetail("Indices go from 1 to the number of dimensions."));
 			break;
 		case SPARSE_DUPLICATE:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must not contain duplicates"));
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("sparsevec indices must not contain duplicates"));
 			break;
 		case SPARSE_DIM:
 			dense_check_dim(&sparsevec_type, INT_MAX);
@@ -64,7 +67,8 @@ bad_text(const char *text, SparseStatus status, const SparseResult *result)
 			break;
 	}
 	ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			errmsg("invalid input syntax for type sparsevec: \"%s\"", dense_excerpt(text, strlen(text))),
+			errmsg("invalid input syntax for type sparsevec: \"%s\"",
+				   dense_excerpt(text, strlen(text))),
 			errdetail("The text of a sparsevec is like \"{1:0.5,3:2}/5\"."));
 }
 
@@ -130,13 +134,16 @@ recv_check(StringInfo buf, BinaryStatus status, const BinaryHead *head)
 			check_nnz(head->nnz, head->dim);
 			break;
 		case BINARY_INDEX:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec index out of bounds"));
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("sparsevec index out of bounds"));
 			break;
 		case BINARY_DUPLICATE:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must not contain duplicates"));
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("sparsevec indices must not contain duplicates"));
 			break;
 		case BINARY_ORDER:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec indices must be in ascending order"));
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("sparsevec indices must be in ascending order"));
 			break;
 		case BINARY_ZERO:
 			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
@@ -148,7 +155,10 @@ recv_check(StringInfo buf, BinaryStatus status, const BinaryHead *head)
 	}
 }
 
-/* sparsevec_recv(internal, oid, typmod): int32 dim, nnz, zero; nnz int32 indices from 0, ascending; nnz float4 values. */
+/*
+ * sparsevec_recv(internal, oid, typmod): int32 dim, nnz, zero; nnz int32 indices from 0, ascending;
+ * nnz float4 values.
+ */
 PG_FUNCTION_INFO_V1(sparsevec_recv);
 Datum
 sparsevec_recv(PG_FUNCTION_ARGS)
@@ -156,7 +166,8 @@ sparsevec_recv(PG_FUNCTION_ARGS)
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
 	BinaryInput input = message_input(buf);
 	BinaryHead head;
-	BinaryStatus status = binary_read_sparse_head(&input, SPARSEVEC_MAX_DIM, SPARSEVEC_MAX_NNZ, &head);
+	BinaryStatus status =
+		binary_read_sparse_head(&input, SPARSEVEC_MAX_DIM, SPARSEVEC_MAX_NNZ, &head);
 	SparseVector *v;
 
 	recv_check(buf, status, &head);

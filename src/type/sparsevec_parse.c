@@ -70,7 +70,10 @@ parse_element(const char **p, int64_t *index, float *value, SparseResult *result
 	return SPARSE_OK;
 }
 
-/* The elements between the braces; *p is behind the opening one and is moved behind the closing one. */
+/*
+ * The elements between the braces; *p is behind the opening one and is moved behind the closing
+ * one.
+ */
 static SparseStatus
 parse_elements(const char **p, SparseElement *elements, int max, SparseResult *result)
 {

@@ -1,7 +1,8 @@
 /*
  * sparsevec_parse.h: from the text of a sparse vector, "{1:0.5,3:2}/5", to its elements.
  *
- * Plain C without PostgreSQL, like vector_parse.h, whose numbers it reads: so it can be fuzzed and tested alone.
+ * Plain C without PostgreSQL, like vector_parse.h, whose numbers it reads: so it can be fuzzed and
+ * tested alone.
  */
 #ifndef HNSWC_SPARSEVEC_PARSE_H
 #define HNSWC_SPARSEVEC_PARSE_H
@@ -25,7 +26,8 @@ typedef enum SparseStatus
 	SPARSE_NUMBER,    /* a value that is no finite float: see `number` */
 	SPARSE_INDEX,     /* an index below 1 or above the dimensions */
 	SPARSE_DUPLICATE, /* an index twice */
-	SPARSE_DIM,       /* dimensions that do not fit an int32; 0 and less are the caller's to refuse */
+	/* dimensions that do not fit an int32; 0 and less are the caller's to refuse */
+	SPARSE_DIM,
 } SparseStatus;
 
 typedef struct SparseResult
@@ -39,6 +41,7 @@ typedef struct SparseResult
 } SparseResult;
 
 /* Parses into elements[0 .. max - 1].  White space is allowed around every token. */
-extern SparseStatus parse_sparsevec(const char *text, SparseElement *elements, int max, SparseResult *result);
+extern SparseStatus parse_sparsevec(const char *text, SparseElement *elements, int max,
+									SparseResult *result);
 
 #endif /* HNSWC_SPARSEVEC_PARSE_H */

@@ -1,17 +1,21 @@
 /*
  * stored_form.h: is what lies in a table a value of the type?
  *
- * A damaged page, or a table that was written by something else, may hold any bytes as a value.  Whoever reads elements
- * believes how many there are, so the head is held against the size of the value first.
+ * A damaged page, or a table that was written by something else, may hold any bytes as a value.
+ * Whoever reads elements believes how many there are, so the head is held against the size of the
+ * value first.
  *
  *	vector, halfvec		int16 dimensions, int16 zero, then the elements
- *	sparsevec			int32 dimensions, int32 elements, int32 zero, int32 indices from 0 that ascend, float4 values
+ *	sparsevec			int32 dimensions, int32 elements, int32 zero, int32 indices from 0 that
+ *                      ascend, float4 values
  *	bit					int32 bits, then the bytes
  *
- * All in the machine's byte order, without the varlena header.  `size` is that of what is behind the header.
+ * All in the machine's byte order, without the varlena header. `size` is that of what is behind the
+ * header.
  *
- * Callers may rely on: nothing is read outside of the bytes, which may have any alignment; where the answer is yes, the
- * elements that the head tells of are there.  Whether numbers are finite is not asked.
+ * Callers may rely on: nothing is read outside of the bytes, which may have any alignment; where
+ * the answer is yes, the elements that the head tells of are there. Whether numbers are finite is
+ * not asked.
  *
  * Plain C without PostgreSQL, so that it can be fuzzed alone.
  */
@@ -64,7 +68,10 @@ stored_sparse_head_is_good(const void *bytes, size_t size, int max_dim, int max_
 		   size == STORED_SPARSE_HEAD + (size_t) nnz * (sizeof(int32_t) + sizeof(float));
 }
 
-/* Are the indices of one whose head is good within the dimensions, each greater than the one before? */
+/*
+ * Are the indices of one whose head is good within the dimensions, each greater than the one
+ * before?
+ */
 static inline bool
 stored_sparse_indices_are_good(const void *bytes)
 {

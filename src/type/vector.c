@@ -1,12 +1,13 @@
 /*
  * vector.c: the SQL functions of the type "vector".
  *
- * The functions are the bodies shared by the dense types, here with elements of float4.  A dense type defines, before
- * the includes:
+ * The functions are the bodies shared by the dense types, here with elements of float4. A dense
+ * type defines, before the includes:
  *
  *	DENSE_TYPE			the C struct: a varlena header, int16 dim, int16 unused, DENSE_ELEMENT x[]
  *	DENSE_ELEMENT		one element
- *	DENSE_TO_FLOAT		element to float, exact; DENSE_FROM_FLOAT back, rounding, infinite on overflow
+ *	DENSE_TO_FLOAT		element to float, exact; DENSE_FROM_FLOAT back, rounding, infinite on
+ *                      overflow
  *	DENSE_IS_FINITE		neither NaN nor infinite, of an element, without branches
  *	DENSE_DESCRIPTOR	the type's DenseType
  *	DENSE_FN(f)			the C name of the function f
@@ -47,7 +48,10 @@ StaticAssertDecl(VECTOR_MAX_DIM <= DENSE_MAX_DIM, "texts are parsed into DENSE_M
 #define DENSE_WRITE(out, x, n) binary_write_floats(out, x, n)
 #define DENSE_OPERAND(x) elements_floats(x)
 
-/* Declares a function to PostgreSQL; the step in between lets DENSE_FN expand before names are pasted. */
+/*
+ * Declares a function to PostgreSQL; the step in between lets DENSE_FN expand before names are
+ * pasted.
+ */
 #define DENSE_EXPORT(function) PG_FUNCTION_INFO_V1(function)
 
 #include "dense_io.inc.h"

@@ -1,10 +1,10 @@
 /*
  * vector.h: the type "vector" as C sees it.
  *
- * A vector is a varlena of float4 elements.  The layout in memory and on disk is part of the type's promise (a table
- * can be moved over in place), so it never changes.  Callers may rely on: 1 to VECTOR_MAX_DIM elements, all finite, and
- * `unused` zero; every way in checks it.  What lies in a table may be damaged: DatumGetVector() refuses what has not
- * the elements that it says.
+ * A vector is a varlena of float4 elements. The layout in memory and on disk is part of the type's
+ * promise (a table can be moved over in place), so it never changes. Callers may rely on: 1 to
+ * VECTOR_MAX_DIM elements, all finite, and `unused` zero; every way in checks it. What lies in a
+ * table may be damaged: DatumGetVector() refuses what has not the elements that it says.
  */
 #ifndef HNSWC_VECTOR_H
 #define HNSWC_VECTOR_H
@@ -22,7 +22,8 @@ typedef struct Vector
 {
 	int32 vl_len_; /* varlena header, only through the VARSIZE macros */
 	int16 dim;     /* number of elements */
-	int16 unused;  /* zero; makes the elements start at a multiple of four after a four-byte header */
+	/* zero; makes the elements start at a multiple of four after a four-byte header */
+	int16 unused;
 	float x[FLEXIBLE_ARRAY_MEMBER];
 } Vector;
 
@@ -40,7 +41,10 @@ DatumGetVector(Datum datum)
 
 #define PG_GETARG_VECTOR_P(n) DatumGetVector(PG_GETARG_DATUM(n))
 
-/* A new vector of `dim` elements, which the caller has checked, in the current memory context; elements are not set. */
+/*
+ * A new vector of `dim` elements, which the caller has checked, in the current memory context;
+ * elements are not set.
+ */
 static inline Vector *
 vector_new(int dim)
 {

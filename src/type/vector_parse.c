@@ -1,14 +1,15 @@
 /*
  * vector_parse.c: the text of a dense vector to floats, fast and exact.
  *
- * A decimal number is w * 10^e with a whole w.  When w has at most 19 digits it fits 64 bits, and when e is small too,
- * the double w * 10^e (or w / 10^-e) is computed with three roundings at most: of w, of the power of ten, of the
- * product.  Each errs by half a unit in the last place relative to its operand, which adds up to three units in the
- * last place of the product at most.  Rounding that double to float gives the same float as rounding the true value
- * does, unless the middle between two floats lies between the two.  A double has 29 bits more than a float, so the
- * middle is where these bits are 1 followed by zeros; a double within HALFWAY_MARGIN units of that is left to strtof(),
- * as is everything else that is unusual: more digits, a large exponent, a subnormal result, overflow, hexadecimal
- * numbers, infinities and NaN.
+ * A decimal number is w * 10^e with a whole w. When w has at most 19 digits it fits 64 bits, and
+ * when e is small too, the double w * 10^e (or w / 10^-e) is computed with three roundings at most:
+ * of w, of the power of ten, of the product. Each errs by half a unit in the last place relative to
+ * its operand, which adds up to three units in the last place of the product at most. Rounding that
+ * double to float gives the same float as rounding the true value does, unless the middle between
+ * two floats lies between the two. A double has 29 bits more than a float, so the middle is where
+ * these bits are 1 followed by zeros; a double within HALFWAY_MARGIN units of that is left to
+ * strtof(), as is everything else that is unusual: more digits, a large exponent, a subnormal
+ * result, overflow, hexadecimal numbers, infinities and NaN.
  */
 #include "vector_parse.h"
 
@@ -96,7 +97,9 @@ scale_exactly(uint64_t w, int exponent, float *value)
 	else
 		d = (double) w * power_of_ten[exponent];
 
-	/* beneath FLT_MIN floats are spaced differently; a few units above it stay clear of the border */
+	/*
+	 * beneath FLT_MIN floats are spaced differently; a few units above it stay clear of the border
+	 */
 	if (!(d > 2.0 * FLT_MIN && d < FLT_MAX))
 		return false;
 
@@ -107,7 +110,10 @@ scale_exactly(uint64_t w, int exponent, float *value)
 	return true;
 }
 
-/* Counts the digits of a mantissa (digits with at most one point) that come after its leading zeros. */
+/*
+ * Counts the digits of a mantissa (digits with at most one point) that come after its leading
+ * zeros.
+ */
 static int
 significant_digits(const char *p, const char *end)
 {

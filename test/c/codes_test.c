@@ -66,7 +66,8 @@ error_unit(const Setup *b, const float *v, const float *q)
 
 	if (b->spec.metric == CODE_L1)
 		return true_distance(CODE_L1, v, q, dims);
-	unit = sqrt(true_distance(CODE_L2, v, b->centroid, dims) * true_distance(CODE_L2, q, b->centroid, dims) / (n - 1));
+	unit = sqrt(true_distance(CODE_L2, v, b->centroid, dims) *
+				true_distance(CODE_L2, q, b->centroid, dims) / (n - 1));
 	return b->spec.metric == CODE_L2 ? 2 * unit : unit;
 }
 
@@ -143,9 +144,10 @@ check_symmetric(const Setup *b, const float *v, const char *codes)
 	there = code_distance(b->query, other, NULL);
 	size = 1 + true_distance(CODE_L1, v, v + dims, dims);
 	for (i = 0; i < dims; i++)
-		size += (double) v[i] * v[i] + (double) v[dims + i] * v[dims + i] + 2.0 * b->centroid[i] * b->centroid[i];
-	CHECK(fabs(there - back) <= 1e-5 * size, "metric %d bits %d dims %d: %g and %g", b->spec.metric, b->spec.bits, dims,
-		  there, back);
+		size += (double) v[i] * v[i] + (double) v[dims + i] * v[dims + i] +
+				2.0 * b->centroid[i] * b->centroid[i];
+	CHECK(fabs(there - back) <= 1e-5 * size, "metric %d bits %d dims %d: %g and %g", b->spec.metric,
+		  b->spec.bits, dims, there, back);
 }
 
 static void
@@ -161,8 +163,8 @@ measure(const CodeSpec *spec, const Pool *pool, Measured *m)
 	for (round = 0; round < pool->rounds; round++)
 	{
 		const float *v = pool->vectors + (size_t) (round * DRAWN % (pool->n - DRAWN + 1)) * dims;
-		Setup b =
-			setup_open(dims, spec->metric, spec->bits, random_bits(), pool->vectors, round % 4 == 0 ? 0 : pool->n);
+		Setup b = setup_open(dims, spec->metric, spec->bits, random_bits(), pool->vectors,
+							 round % 4 == 0 ? 0 : pool->n);
 		char *codes = take(DRAWN * b.size);
 		double length = sqrt(true_distance(CODE_L2, v, b.centroid, dims));
 
@@ -231,9 +233,10 @@ errors_check(const Errors *e, const CodeSpec *spec, const char *what, double lim
 
 	CHECK(errors_deviation(e) <= limit, "%s: deviation %g > %g", what, errors_deviation(e), limit);
 	if (spec->metric != CODE_L1 && spec->dims >= 16 && e->parts >= MIN_PARTS)
-		CHECK(fabs(errors_bias(e)) <= 4.5 * errors_doubt(e) + bias, "%s: bias %g +- %g", what, errors_bias(e),
-			  errors_doubt(e));
-	CHECK((double) e->broken <= 0.005 * n + 3, "%s: %ld of %ld bounds broken", what, e->broken, e->n);
+		CHECK(fabs(errors_bias(e)) <= 4.5 * errors_doubt(e) + bias, "%s: bias %g +- %g", what,
+			  errors_bias(e), errors_doubt(e));
+	CHECK((double) e->broken <= 0.005 * n + 3, "%s: %ld of %ld bounds broken", what, e->broken,
+		  e->n);
 	CHECK(e->bound / n <= most * limit, "%s: mean bound %g", what, e->bound / n);
 	bounds_broken += e->broken;
 	bounds_seen += e->n;
@@ -257,11 +260,12 @@ check_estimates(CodeMetric metric, int dims, Kind kind, const Pool *pool)
 		/* sparse vectors of few dimensions are mostly equal */
 		if (m.direct.n == 0)
 			continue;
-		snprintf(what, sizeof(what), "metric %d bits %d kind %d dims %d", metric, spec.bits, kind, dims);
+		snprintf(what, sizeof(what), "metric %d bits %d kind %d dims %d", metric, spec.bits, kind,
+				 dims);
 		errors_check(&m.direct, &spec, what, limits->direct, 1e-4);
 		CHECK(dims < 16 || m.most <= limits->decode, "%s: decoding loses %g", what, m.most);
-		CHECK(dims < 16 || i == 0 || m.loss < 0.85 * loss, "%s: decoding loses %g, half the bits %g", what, m.loss,
-			  loss);
+		CHECK(dims < 16 || i == 0 || m.loss < 0.85 * loss,
+			  "%s: decoding loses %g, half the bits %g", what, m.loss, loss);
 		loss = m.loss;
 		strncat(what, ", of codes", sizeof(what) - strlen(what) - 1);
 		errors_check(&m.pairs, &spec, what, limits->pairs, limits->bias);
@@ -290,8 +294,8 @@ test_estimates(void)
 				check_estimates((CodeMetric) metric, dims[d], (Kind) kind, &pool);
 				free(v);
 			}
-	CHECK((double) bounds_broken <= 0.003 * (double) bounds_seen, "%ld of %ld bounds broken", bounds_broken,
-		  bounds_seen);
+	CHECK((double) bounds_broken <= 0.003 * (double) bounds_seen, "%ld of %ld bounds broken",
+		  bounds_broken, bounds_seen);
 }
 
 /* ---- recall ---- */
@@ -319,7 +323,8 @@ recall_count(CodeMetric metric, int bits, const float *rows)
 	for (i = 0; i < ROWS; i++)
 	{
 		list[i] = codes + (size_t) i * b.size;
-		coder_encode(b.coder, rows + (size_t) i * RECALL_DIMS, codes + (size_t) i * b.size, b.scratch);
+		coder_encode(b.coder, rows + (size_t) i * RECALL_DIMS, codes + (size_t) i * b.size,
+					 b.scratch);
 	}
 	for (q = 0; q < QUERIES; q++)
 	{
@@ -374,7 +379,8 @@ test_recall(void)
 		{
 			int found = recall_count((CodeMetric) metric, bits[i], rows);
 
-			CHECK(found >= least[metric][i], "metric %d bits %d: %d of 200", metric, bits[i], found);
+			CHECK(found >= least[metric][i], "metric %d bits %d: %d of 200", metric, bits[i],
+				  found);
 		}
 	}
 	free(rows);
@@ -418,22 +424,26 @@ test_copies(void)
 										   : operator_cosine(a, b, n);
 			CHECK(code_measure(exact.query, code) == expected, "metric %d dims %zu", metric, n);
 			near = code_distance(exact.query, code, &bound);
-			CHECK(metric == CODE_COSINE ? fabs(near - expected) <= bound : near == expected && bound <= n * FLT_MIN,
+			CHECK(metric == CODE_COSINE ? fabs(near - expected) <= bound
+										: near == expected && bound <= n * FLT_MIN,
 				  "metric %d dims %zu: %g %g", metric, n, near, expected);
 
 			coder_encode(halves.coder, v[0], code, halves.scratch);
 			coder_decode(halves.coder, code, decoded, halves.scratch);
 			for (i = 0; i < dims[d]; i++)
-				CHECK(fabs((double) decoded[i] - v[0][i]) <= fabs((double) v[0][i]) / 2048, "dims %zu: %g %g", n,
-					  decoded[i], v[0][i]);
+				CHECK(fabs((double) decoded[i] - v[0][i]) <= fabs((double) v[0][i]) / 2048,
+					  "dims %zu: %g %g", n, decoded[i], v[0][i]);
 			coder_query(halves.coder, halves.query, v[1], halves.scratch);
 			near = true_distance((CodeMetric) metric, decoded, v[1], dims[d]);
 			if (metric == CODE_COSINE)
 				near = 1 - (1 - near) / sqrt(-true_distance(CODE_IP, decoded, decoded, dims[d]));
-			CHECK(fabs(code_distance(halves.query, code, &bound) - near) <= 1e-5 * (1 + fabs(near)), "dims %zu", n);
-			CHECK(fabs(code_measure(halves.query, code) - near) <= 1e-5 * (1 + fabs(near)), "dims %zu", n);
+			CHECK(fabs(code_distance(halves.query, code, &bound) - near) <= 1e-5 * (1 + fabs(near)),
+				  "dims %zu", n);
+			CHECK(fabs(code_measure(halves.query, code) - near) <= 1e-5 * (1 + fabs(near)),
+				  "dims %zu", n);
 			if (metric == CODE_COSINE)
-				CHECK(fabs(code_measure(halves.query, code) - code_distance(halves.query, code, NULL)) <= bound,
+				CHECK(fabs(code_measure(halves.query, code) -
+						   code_distance(halves.query, code, NULL)) <= bound,
 					  "dims %zu", n);
 			coder_query_code(halves.coder, halves.query, code, halves.scratch);
 			CHECK(metric != CODE_L2 || code_distance(halves.query, code, NULL) == 0, "dims %zu", n);
@@ -467,7 +477,8 @@ test_sizes(void)
 				CodeSpec spec = {dims, (CodeMetric) metric, all_bits[i]};
 				CodeSpec other = {dims, (CodeMetric) metric, 1};
 
-				CHECK(code_size(&spec) > 0 && code_size(&spec) % 4 == 0, "dims %d bits %d", dims, all_bits[i]);
+				CHECK(code_size(&spec) > 0 && code_size(&spec) % 4 == 0, "dims %d bits %d", dims,
+					  all_bits[i]);
 				CHECK(code_params_size(&spec) >= 8, "dims %d", dims);
 				CHECK(code_params_size(&spec) == code_params_size(&other), "dims %d", dims);
 			}
@@ -502,7 +513,8 @@ test_params(void)
 				continue;
 			for (k = 0; k < 8; k++)
 				centroid += k == 0 ? 1 + v[49] / 8 : v[k * 50 + 49] / 8;
-			CHECK(fabsf(centroid - ((float *) (params + 8))[49]) < 1e-5f, "metric %d bits %d", metric, all_bits[i]);
+			CHECK(fabsf(centroid - ((float *) (params + 8))[49]) < 1e-5f, "metric %d bits %d",
+				  metric, all_bits[i]);
 			code_train(&spec, 5, NULL, 0, params);
 			for (k = 8; k < (int) size; k++)
 				CHECK(params[k] == 0, "metric %d bits %d", metric, all_bits[i]);
@@ -548,11 +560,12 @@ test_batches(void)
 					memset(code + s.size, 0x5A, 4);
 					memset(code - 4, 0x5A, 4);
 					coder_encode(s.coder, v + i * dims[d], code, s.scratch);
-					CHECK(memcmp(code + s.size, "ZZZZ", 4) == 0 && memcmp(code - 4, "ZZZZ", 4) == 0, "bits %d dims %d",
-						  all_bits[b], dims[d]);
+					CHECK(memcmp(code + s.size, "ZZZZ", 4) == 0 && memcmp(code - 4, "ZZZZ", 4) == 0,
+						  "bits %d dims %d", all_bits[b], dims[d]);
 					memset(again, 0xFF, s.size);
 					coder_encode(s.coder, v + i * dims[d], again, s.scratch);
-					CHECK(memcmp(again, code, s.size) == 0, "bits %d dims %d", all_bits[b], dims[d]);
+					CHECK(memcmp(again, code, s.size) == 0, "bits %d dims %d", all_bits[b],
+						  dims[d]);
 					list[i] = code;
 				}
 				for (i = 0; i < 2; i++)
@@ -566,7 +579,8 @@ test_batches(void)
 					for (k = 4; k <= 64; k += 4)
 					{
 						memcpy(moved + k, list[7], s.size);
-						CHECK(code_distance(s.query, moved + k, NULL) == code_distance(s.query, list[7], NULL),
+						CHECK(code_distance(s.query, moved + k, NULL) ==
+								  code_distance(s.query, list[7], NULL),
 							  "bits %d dims %d at %d", all_bits[b], dims[d], k);
 					}
 					for (c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
@@ -577,8 +591,8 @@ test_batches(void)
 							float one_bound;
 							float one = code_distance(s.query, list[k], &one_bound);
 
-							CHECK(one == dist[k] && (c % 2 == 0 || one_bound == bound[k]), "bits %d dims %d",
-								  all_bits[b], dims[d]);
+							CHECK(one == dist[k] && (c % 2 == 0 || one_bound == bound[k]),
+								  "bits %d dims %d", all_bits[b], dims[d]);
 						}
 					}
 				}
@@ -596,7 +610,8 @@ static void
 test_levels(void)
 {
 	static const int dims[] = {16, 100, 784};
-	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_AVX2, DISTANCE_NEON, DISTANCE_AUTO};
+	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_AVX2, DISTANCE_NEON,
+										   DISTANCE_AUTO};
 	float v[2 * 784];
 	size_t d;
 	size_t l;
@@ -628,8 +643,10 @@ test_levels(void)
 						portable = dist;
 					/* a level on the edge may fall to either side, which is as much as an
            * error of the code */
-					CHECK(fabs(dist - portable) <= (all_bits[b] < 16 ? 0.25 / all_bits[b] : 1e-3) * unit,
-						  "bits %d dims %d metric %d: %g %g", all_bits[b], dims[d], metric, dist, portable);
+					CHECK(fabs(dist - portable) <=
+							  (all_bits[b] < 16 ? 0.25 / all_bits[b] : 1e-3) * unit,
+						  "bits %d dims %d metric %d: %g %g", all_bits[b], dims[d], metric, dist,
+						  portable);
 				}
 				free(code);
 				setup_close(&s);
@@ -645,7 +662,8 @@ static void
 test_extremes(void)
 {
 	static const int dims[] = {1, 3, 16, 40, 500};
-	static const float scales[] = {0, 1, 1e-44f, 1e-30f, 1e-12f, 1e12f, 1e18f, 1e30f, 3.4e38f, -3.4e38f};
+	static const float scales[] = {0,     1,     1e-44f, 1e-30f,  1e-12f,
+								   1e12f, 1e18f, 1e30f,  3.4e38f, -3.4e38f};
 	enum
 	{
 		N = 20
@@ -688,15 +706,18 @@ test_extremes(void)
 					if (i < N)
 						coder_query(s.coder, s.query, v + i * n, s.scratch);
 					else
-						coder_query_code(s.coder, s.query, codes + (size_t) (i - N) * s.size, s.scratch);
+						coder_query_code(s.coder, s.query, codes + (size_t) (i - N) * s.size,
+										 s.scratch);
 					for (k = 0; k < N; k++)
 					{
 						float bound;
 						float dist = code_distance(s.query, codes + (size_t) k * s.size, &bound);
 
 						CHECK(isfinite(dist) && isfinite(bound) && bound >= 0,
-							  "bits %d dims %d metric %d: %d to %d: %g, %g", s.spec.bits, n, metric, i, k, dist, bound);
-						CHECK(dist >= 0 || (metric != CODE_L2 && metric != CODE_L1), "bits %d dims %d", s.spec.bits, n);
+							  "bits %d dims %d metric %d: %d to %d: %g, %g", s.spec.bits, n, metric,
+							  i, k, dist, bound);
+						CHECK(dist >= 0 || (metric != CODE_L2 && metric != CODE_L1),
+							  "bits %d dims %d", s.spec.bits, n);
 					}
 				}
 				coder_query(s.coder, s.query, v, s.scratch);
@@ -704,8 +725,8 @@ test_extremes(void)
 				{
 					float self = code_distance(s.query, codes, NULL);
 
-					CHECK(self == (metric == CODE_COSINE ? 1.0f : 0.0f), "bits %d: zero to zero is %g", s.spec.bits,
-						  self);
+					CHECK(self == (metric == CODE_COSINE ? 1.0f : 0.0f),
+						  "bits %d: zero to zero is %g", s.spec.bits, self);
 				}
 				free(codes);
 				free(decoded);
@@ -757,10 +778,11 @@ test_scaled(void)
 					dist[0] = unit * code_distance(one.query, code, &bounds[0]);
 					coder_encode(other.coder, scaled + i * DIMS, code, other.scratch);
 					dist[1] = code_distance(other.query, code, &bounds[1]);
-					CHECK(fabs(dist[0] - dist[1]) <= 1e-5 * unit * DIMS, "metric %d bits %d 2^%d: %g %g", metric,
-						  all_bits[b], exponents[e], dist[0], dist[1]);
-					CHECK(fabs(unit * bounds[0] - bounds[1]) <= 1e-3 * unit * bounds[0], "metric %d bits %d 2^%d",
-						  metric, all_bits[b], exponents[e]);
+					CHECK(fabs(dist[0] - dist[1]) <= 1e-5 * unit * DIMS,
+						  "metric %d bits %d 2^%d: %g %g", metric, all_bits[b], exponents[e],
+						  dist[0], dist[1]);
+					CHECK(fabs(unit * bounds[0] - bounds[1]) <= 1e-3 * unit * bounds[0],
+						  "metric %d bits %d 2^%d", metric, all_bits[b], exponents[e]);
 				}
 				free(code);
 				setup_close(&one);
@@ -830,17 +852,21 @@ test_binary(void)
 					both += v[i] != 0 && v[n + i] != 0;
 					either += v[i] != 0 || v[n + i] != 0;
 				}
-				expected = metric == CODE_HAMMING ? differ : both == 0 ? 1 : 1 - (double) both / either;
+				expected = metric == CODE_HAMMING ? differ
+						   : both == 0            ? 1
+												  : 1 - (double) both / either;
 				CHECK(s.size == (size_t) (n + 31) / 32 * 4, "dims %d", n);
 				coder_encode(s.coder, v, code, s.scratch);
 				coder_decode(s.coder, code, v + 2 * n, s.scratch);
 				CHECK(memcmp(v, v + 2 * n, (size_t) n * sizeof(float)) == 0, "dims %d", n);
 				coder_query(s.coder, s.query, v + n, s.scratch);
-				CHECK(fabs(code_distance(s.query, code, &bound) - expected) < 1e-6, "metric %d dims %d", metric, n);
+				CHECK(fabs(code_distance(s.query, code, &bound) - expected) < 1e-6,
+					  "metric %d dims %d", metric, n);
 				CHECK(bound <= FLT_EPSILON, "metric %d dims %d", metric, n);
 				coder_query_code(s.coder, s.query, code, s.scratch);
 				coder_encode(s.coder, v + n, code, s.scratch);
-				CHECK(fabs(code_distance(s.query, code, NULL) - expected) < 1e-6, "metric %d dims %d", metric, n);
+				CHECK(fabs(code_distance(s.query, code, NULL) - expected) < 1e-6,
+					  "metric %d dims %d", metric, n);
 				free(code);
 				free(v);
 				setup_close(&s);
@@ -850,7 +876,8 @@ test_binary(void)
 int
 main(int argc, char **argv)
 {
-	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_NEON, DISTANCE_AVX2, DISTANCE_AVX512};
+	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_NEON, DISTANCE_AVX2,
+										   DISTANCE_AVX512};
 	size_t i;
 
 	(void) argv;

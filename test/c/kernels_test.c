@@ -1,8 +1,10 @@
 /*
- * kernels_test.c: every kernel on every level that this CPU has, against sums in double or 64-bit integers.
+ * kernels_test.c: every kernel on every level that this CPU has, against sums in double or 64-bit
+ * integers.
  *
- * All lengths from 0 to 300 and some large, at all alignments, from buffers that end at a page that must not be touched.
- * With an argument ("quick") fewer are tried, for runs under an emulator or valgrind.
+ * All lengths from 0 to 300 and some large, at all alignments, from buffers that end at a page that
+ * must not be touched. With an argument ("quick") fewer are tried, for runs under an emulator or
+ * valgrind.
  */
 #include <math.h>
 #include <stdint.h>
@@ -38,7 +40,8 @@ fenced_open(size_t bytes)
 
 	f.mapped = body + 2 * page;
 	f.map = mmap(NULL, f.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (f.map == MAP_FAILED || mprotect(f.map, page, PROT_NONE) || mprotect(f.map + page + body, page, PROT_NONE))
+	if (f.map == MAP_FAILED || mprotect(f.map, page, PROT_NONE) ||
+		mprotect(f.map + page + body, page, PROT_NONE))
 	{
 		perror("mmap");
 		exit(2);
@@ -162,11 +165,12 @@ test_halves(const DistanceKernels *k)
 			if (isnan(exact))
 			{
 				CHECK(isnan(back[i]), "%s: half %04x is not a number", k->name, in[i]);
-				CHECK((dst[i] & 0x7C00) == 0x7C00 && (dst[i] & 0x3FF) != 0, "%s: half %04x and back", k->name, in[i]);
+				CHECK((dst[i] & 0x7C00) == 0x7C00 && (dst[i] & 0x3FF) != 0,
+					  "%s: half %04x and back", k->name, in[i]);
 				continue;
 			}
-			CHECK(back[i] == exact && signbit(back[i]) == signbit((float) exact), "%s: half %04x is %g", k->name, in[i],
-				  back[i]);
+			CHECK(back[i] == exact && signbit(back[i]) == signbit((float) exact),
+				  "%s: half %04x is %g", k->name, in[i], back[i]);
 			CHECK(dst[i] == in[i], "%s: half %04x and back is %04x", k->name, in[i], dst[i]);
 		}
 	}
@@ -200,7 +204,8 @@ test_halves(const DistanceKernels *k)
 		k->half_from_f32(dst, src, 1.0f, 40);
 		for (int i = 0; i < 40; i++)
 			CHECK(isnan(src[i]) ? (dst[i] & 0x7FFF) > 0x7C00 : dst[i] == half_nearest(src[i]),
-				  "%s: half of %.9g is %04x, not %04x", k->name, src[i], dst[i], half_nearest(src[i]));
+				  "%s: half of %.9g is %04x, not %04x", k->name, src[i], dst[i],
+				  half_nearest(src[i]));
 	}
 }
 
@@ -240,7 +245,8 @@ add_terms(Sums *sums, double x, double y)
 }
 
 static void
-check_sums(const char *name, size_t n, size_t off, const Sums *sums, float l2, float ip, float l1, const float parts[3])
+check_sums(const char *name, size_t n, size_t off, const Sums *sums, float l2, float ip, float l1,
+		   const float parts[3])
 {
 	double lengths = sqrt(sums->aa * sums->bb);
 
@@ -267,7 +273,8 @@ test_floats(const DistanceKernels *k, size_t n, size_t off)
 	for (size_t i = 0; i < n; i++)
 		add_terms(&sums, x_of[i], y_of[i]);
 	k->cosine_f32(a, b, n, parts);
-	check_sums(k->name, n, off, &sums, k->l2_f32(a, b, n), k->ip_f32(a, b, n), k->l1_f32(a, b, n), parts);
+	check_sums(k->name, n, off, &sums, k->l2_f32(a, b, n), k->ip_f32(a, b, n), k->l1_f32(a, b, n),
+			   parts);
 }
 
 static void
@@ -317,7 +324,8 @@ test_half_pairs(const DistanceKernels *k, size_t n, size_t off)
 	memcpy((void *) a, half_x_of, n * sizeof(half));
 	memcpy((void *) b, half_y_of, n * sizeof(half));
 	k->cosine_halves(a, b, n, parts);
-	check_sums(k->name, n, off, &sums, k->l2_halves(a, b, n), k->ip_halves(a, b, n), k->l1_halves(a, b, n), parts);
+	check_sums(k->name, n, off, &sums, k->l2_halves(a, b, n), k->ip_halves(a, b, n),
+			   k->l1_halves(a, b, n), parts);
 }
 
 /* Conversions write what they should and nothing behind it. */
@@ -354,7 +362,8 @@ test_l1_bytes(const DistanceKernels *k, size_t n, size_t off)
 	fill_floats(q, n);
 	for (size_t i = 0; i < n; i++)
 		l1 += fabs((double) lo + (double) step * code[i] - q[i]);
-	CHECK(is_close(k->l1_u8(code, q, lo, step, n), l1, 2.0 * (double) n, n), "%s n %zu off %zu", k->name, n, off);
+	CHECK(is_close(k->l1_u8(code, q, lo, step, n), l1, 2.0 * (double) n, n), "%s n %zu off %zu",
+		  k->name, n, off);
 }
 
 /* ---- integers: exact ---- */
@@ -366,7 +375,8 @@ reference_dot(const uint8_t *code, const int8_t *q, size_t n, int bits)
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < n; i++)
-		sum += (int64_t) (code[i % width] >> (i / width * (size_t) bits) & ((1 << bits) - 1)) * q[i];
+		sum +=
+			(int64_t) (code[i % width] >> (i / width * (size_t) bits) & ((1 << bits) - 1)) * q[i];
 	return (int32_t) sum;
 }
 
@@ -385,7 +395,8 @@ test_dots(const DistanceKernels *k, size_t n, size_t off)
 																			  : k->dot_u2;
 
 		fill_bytes(code, bytes);
-		CHECK(dot(code, q, n) == reference_dot(code, q, n, bits), "%s bits %d n %zu off %zu", k->name, bits, n, off);
+		CHECK(dot(code, q, n) == reference_dot(code, q, n, bits), "%s bits %d n %zu off %zu",
+			  k->name, bits, n, off);
 	}
 	/* the greatest numbers there are: nothing may saturate */
 	memset(q, 127, n);
@@ -409,7 +420,8 @@ test_code_pairs(const DistanceKernels *k, size_t n, size_t off)
 	fill_bytes(code, n / 2);
 	fill_bytes(other, n / 2);
 	for (size_t j = 0; j < n / 2; j++)
-		sum += (code[j] & 15) * (2 * (other[j] & 15) - 15) + (code[j] >> 4) * (2 * (other[j] >> 4) - 15);
+		sum += (code[j] & 15) * (2 * (other[j] & 15) - 15) +
+			   (code[j] >> 4) * (2 * (other[j] >> 4) - 15);
 	CHECK(k->dot_u4_u4(code, other, n) == sum, "%s n %zu off %zu", k->name, n, off);
 	memset(code, 255, n / 2);
 	memset(other, 255, n / 2);
@@ -434,8 +446,11 @@ test_planes(const DistanceKernels *k, size_t n, size_t off)
 		fill_bytes(planes, stride * (size_t) (nplanes - 1) + bytes);
 		for (int p = 0; p < nplanes; p++)
 			for (size_t i = 0; i < n; i++)
-				sum += (int64_t) (code[i / 8] >> i % 8 & planes[(size_t) p * stride + i / 8] >> i % 8 & 1) << p;
-		CHECK(k->dot_planes(code, planes, stride, nplanes, n) == sum, "%s n %zu planes %d", k->name, n, nplanes);
+				sum += (int64_t) (code[i / 8] >> i % 8 &
+								  planes[(size_t) p * stride + i / 8] >> i % 8 & 1)
+					   << p;
+		CHECK(k->dot_planes(code, planes, stride, nplanes, n) == sum, "%s n %zu planes %d", k->name,
+			  n, nplanes);
 	}
 }
 
@@ -481,7 +496,8 @@ test_hadamard(const DistanceKernels *k, size_t n)
 			}
 	k->hadamard_f32(x, n);
 	for (size_t i = 0; i < n; i++)
-		CHECK(fabs(x[i] - y[i]) <= 1e-6 * (double) n, "%s n %zu i %zu: %g %g", k->name, n, i, x[i], y[i]);
+		CHECK(fabs(x[i] - y[i]) <= 1e-6 * (double) n, "%s n %zu i %zu: %g %g", k->name, n, i, x[i],
+			  y[i]);
 	free(y);
 }
 
@@ -536,7 +552,8 @@ test_choice(void)
 	{
 		if (distance_kernels((DistanceLevel) level) != NULL)
 			best = (DistanceLevel) level;
-		CHECK(distance_init((DistanceLevel) level) == best && distance->level == best, "level %d", level);
+		CHECK(distance_init((DistanceLevel) level) == best && distance->level == best, "level %d",
+			  level);
 	}
 	CHECK(distance_init(DISTANCE_AUTO) == best, "auto");
 	CHECK(distance_kernels(DISTANCE_AUTO) == NULL, "auto is no level");

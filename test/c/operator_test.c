@@ -1,9 +1,10 @@
 /*
- * operator_test.c: what operator.h promises, on every level that this CPU has, against sums in long double.
+ * operator_test.c: what operator.h promises, on every level that this CPU has, against sums in long
+ * double.
  *
- * Vectors of all lengths from 0 to 300 and some large, of ordinary numbers, of numbers whose sums in float32 overflow or
- * vanish, and of both together.  Kinds of operands that stand for the same numbers have the same distances, bit for bit.
- * With an argument ("quick") fewer are tried.
+ * Vectors of all lengths from 0 to 300 and some large, of ordinary numbers, of numbers whose sums
+ * in float32 overflow or vanish, and of both together. Kinds of operands that stand for the same
+ * numbers have the same distances, bit for bit. With an argument ("quick") fewer are tried.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,8 +15,9 @@
 
 #define MOST 16000
 
-static const size_t lengths[] = {1,  2,  3,   4,   7,   8,   15,  16,  17,  31,  32,   33,   48,   63,
-								 64, 65, 100, 127, 128, 129, 255, 256, 300, 784, 1280, 1536, 4096, 16000};
+static const size_t lengths[] = {1,   2,   3,   4,   7,    8,    15,   16,   17,  31,
+								 32,  33,  48,  63,  64,   65,   100,  127,  128, 129,
+								 255, 256, 300, 784, 1280, 1536, 4096, 16000};
 
 /* What an element may be, beside what is drawn. */
 typedef enum Range
@@ -108,18 +110,24 @@ check_pair(const float *a, const float *b, size_t n, Range range)
 	double l1 = operator_l1(x, y, n);
 	double cosine = operator_cosine(x, y, n);
 
-	CHECK(is_close(l2, sums.l2, sums.l2, n), "%s n %zu range %d: %g for %Lg", level, n, range, l2, sums.l2);
-	CHECK(is_close(ip, sums.ab, sums.size, n), "%s n %zu range %d: %g for %Lg", level, n, range, ip, sums.ab);
-	CHECK(is_close(l1, sums.l1, sums.l1, n), "%s n %zu range %d: %g for %Lg", level, n, range, l1, sums.l1);
+	CHECK(is_close(l2, sums.l2, sums.l2, n), "%s n %zu range %d: %g for %Lg", level, n, range, l2,
+		  sums.l2);
+	CHECK(is_close(ip, sums.ab, sums.size, n), "%s n %zu range %d: %g for %Lg", level, n, range, ip,
+		  sums.ab);
+	CHECK(is_close(l1, sums.l1, sums.l1, n), "%s n %zu range %d: %g for %Lg", level, n, range, l1,
+		  sums.l1);
 	if (sums.aa > 0 && sums.bb > 0)
-		CHECK(cosine >= 0 && cosine <= 2 && is_close(cosine, 1 - sums.ab / sqrtl(sums.aa * sums.bb), 2, n),
+		CHECK(cosine >= 0 && cosine <= 2 &&
+				  is_close(cosine, 1 - sums.ab / sqrtl(sums.aa * sums.bb), 2, n),
 			  "%s n %zu range %d: %g", level, n, range, cosine);
 	else
 		CHECK(isnan(cosine), "%s n %zu: %g", level, n, cosine);
-	CHECK(operator_l2_square(y, x, n) == l2 && operator_ip(y, x, n) == ip && operator_l1(y, x, n) == l1,
+	CHECK(operator_l2_square(y, x, n) == l2 && operator_ip(y, x, n) == ip &&
+			  operator_l1(y, x, n) == l1,
 		  "%s n %zu: not symmetric", level, n);
 	CHECK(isnan(cosine) || operator_cosine(y, x, n) == cosine, "%s n %zu: not symmetric", level, n);
-	CHECK(operator_l2_square(x, x, n) == 0 && operator_l1(x, x, n) == 0, "%s n %zu: not at itself", level, n);
+	CHECK(operator_l2_square(x, x, n) == 0 && operator_l1(x, x, n) == 0, "%s n %zu: not at itself",
+		  level, n);
 }
 
 /* Where float32 is enough the kernel's sums are what comes out. */
@@ -134,7 +142,8 @@ check_kernels(const float *a, const float *b, size_t n)
 	CHECK(operator_l2_square(x, y, n) == distance->l2_f32(a, b, n), "%s n %zu", distance->name, n);
 	CHECK(operator_ip(x, y, n) == distance->ip_f32(a, b, n), "%s n %zu", distance->name, n);
 	CHECK(operator_l1(x, y, n) == distance->l1_f32(a, b, n), "%s n %zu", distance->name, n);
-	CHECK(operator_cosine(x, y, n) == operator_cosine_of(parts[0], parts[1], parts[2]), "%s n %zu", distance->name, n);
+	CHECK(operator_cosine(x, y, n) == operator_cosine_of(parts[0], parts[1], parts[2]), "%s n %zu",
+		  distance->name, n);
 }
 
 static void
@@ -185,19 +194,23 @@ test_halves(size_t n)
 			}
 		distance->f32_from_half(f[0], h[0], 1, n);
 		distance->f32_from_half(f[1], h[1], scale, n);
-		CHECK(operator_l2_square(a, scaled, n) == operator_l2_square(a, b, n), "%s n %zu", distance->name, n);
+		CHECK(operator_l2_square(a, scaled, n) == operator_l2_square(a, b, n), "%s n %zu",
+			  distance->name, n);
 		CHECK(operator_ip(a, scaled, n) == operator_ip(a, b, n), "%s n %zu", distance->name, n);
 		CHECK(operator_l1(a, scaled, n) == operator_l1(a, b, n), "%s n %zu", distance->name, n);
-		CHECK(operator_cosine(a, scaled, n) == operator_cosine(a, b, n), "%s n %zu", distance->name, n);
+		CHECK(operator_cosine(a, scaled, n) == operator_cosine(a, b, n), "%s n %zu", distance->name,
+			  n);
 		if (exponent != 0)
 			continue;
 		a = elements_halves(h[0]);
 		b = elements_halves(h[1]);
 		scaled = elements_scaled(h[1], 1);
-		CHECK(operator_l2_square(a, b, n) == operator_l2_square(elements_floats(f[0]), scaled, n), "n %zu", n);
+		CHECK(operator_l2_square(a, b, n) == operator_l2_square(elements_floats(f[0]), scaled, n),
+			  "n %zu", n);
 		CHECK(operator_ip(a, b, n) == operator_ip(elements_floats(f[0]), scaled, n), "n %zu", n);
 		CHECK(operator_l1(a, b, n) == operator_l1(elements_floats(f[0]), scaled, n), "n %zu", n);
-		CHECK(operator_cosine(a, b, n) == operator_cosine(elements_floats(f[0]), scaled, n), "n %zu", n);
+		CHECK(operator_cosine(a, b, n) == operator_cosine(elements_floats(f[0]), scaled, n),
+			  "n %zu", n);
 	}
 }
 
@@ -234,10 +247,11 @@ test_known(void)
 		CHECK(fabs(operator_l2_square(a, b, 2) - known[i].l2) <= 1e-4 * known[i].l2, "pair %zu", i);
 		CHECK(fabs(operator_ip(a, b, 2) - known[i].ip) <= 1e-4 * fabs(known[i].ip), "pair %zu", i);
 		CHECK(fabs(operator_l1(a, b, 2) - known[i].l1) <= 1e-4 * known[i].l1, "pair %zu", i);
-		CHECK(isnan(known[i].cosine) ? isnan(cosine) : fabs(cosine - known[i].cosine) <= 1e-7, "pair %zu: %g", i,
-			  cosine);
+		CHECK(isnan(known[i].cosine) ? isnan(cosine) : fabs(cosine - known[i].cosine) <= 1e-7,
+			  "pair %zu: %g", i, cosine);
 	}
-	CHECK(operator_l2_square(elements_floats(known[0].a), elements_floats(known[0].b), 0) == 0, "no dimensions");
+	CHECK(operator_l2_square(elements_floats(known[0].a), elements_floats(known[0].b), 0) == 0,
+		  "no dimensions");
 }
 
 int

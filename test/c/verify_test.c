@@ -1,5 +1,6 @@
 /*
- * verify_test.c: code_is_of() takes the codes of a vector that other CPU levels make, and no others.
+ * verify_test.c: code_is_of() takes the codes of a vector that other CPU levels make, and no
+ * others.
  *
  * Damage that is to be noticed is what a changed byte does: one that changes a level by half of its
  * grid, or a factor by far.  Less may be what another CPU rounds; and of a few dimensions, or of
@@ -32,7 +33,8 @@ is_of(Case *c, bool rough)
 static void
 test_levels(Case *c, const char *name)
 {
-	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_NEON, DISTANCE_AVX2, DISTANCE_AVX512};
+	static const DistanceLevel levels[] = {DISTANCE_PORTABLE, DISTANCE_NEON, DISTANCE_AVX2,
+										   DISTANCE_AVX512};
 	size_t i;
 
 	distance_init(DISTANCE_AUTO);
@@ -86,8 +88,12 @@ test_damage(Case *c, const char *name)
 	{
 		memcpy(c->code, c->expected, c->setup->size);
 		bytes[at] ^= 0x80;
-		/* dimensions that only pad the levels of L1 are never read, nor is anything where all are equal */
-		if (c->metric != CODE_L1 || (has_values(c) && (c->bits == 8 ? at : levels + at) < (size_t) c->setup->spec.dims))
+		/*
+		 * dimensions that only pad the levels of L1 are never read, nor is anything where all are
+		 * equal
+		 */
+		if (c->metric != CODE_L1 ||
+			(has_values(c) && (c->bits == 8 ? at : levels + at) < (size_t) c->setup->spec.dims))
 			CHECK(!is_of(c, false), "%s: the highest bit of byte %d", name, (int) at);
 	}
 	for (i = 0; i < 4; i++)
@@ -122,7 +128,8 @@ test_case(int dims, CodeMetric metric, int bits, Kind kind)
 	c.decoded = take((size_t) dims * sizeof(float));
 	c.code = take(setup.size);
 	c.expected = take(setup.size);
-	snprintf(name, sizeof(name), "%d dimensions, metric %d, %d bits, data %d", dims, (int) metric, bits, (int) kind);
+	snprintf(name, sizeof(name), "%d dimensions, metric %d, %d bits, data %d", dims, (int) metric,
+			 bits, (int) kind);
 	for (i = 0; i < VECTORS; i++)
 	{
 		fill_for(metric, kind, c.vector, 1, dims);

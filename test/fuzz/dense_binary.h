@@ -1,9 +1,10 @@
 /*
- * dense_binary.h: the body of vector_binary_fuzz.c and halfvec_binary_fuzz.c, which say what an element is.
+ * dense_binary.h: the body of vector_binary_fuzz.c and halfvec_binary_fuzz.c, which say what an
+ * element is.
  *
- * Any bytes as the binary form of a dense vector: nothing is read or written beyond what is there; accepted is what a plain
- * reading of the format accepts and no more; what is accepted is written as the same bytes, and its text reads back as
- * the same value.
+ * Any bytes as the binary form of a dense vector: nothing is read or written beyond what is there;
+ * accepted is what a plain reading of the format accepts and no more; what is accepted is written
+ * as the same bytes, and its text reads back as the same value.
  *
  *	ELEMENT, READ, WRITE	an element, and the functions of binary_form.h for it
  *	IS_FINITE				of an element's bits as a number
@@ -28,7 +29,8 @@ plain_dims(const uint8_t *data, size_t size)
 {
 	int dim = size < 4 ? 0 : data[0] << 8 | data[1];
 
-	if (dim < 1 || dim > MAX_DIM || data[2] != 0 || data[3] != 0 || size - 4 < (size_t) dim * sizeof(ELEMENT))
+	if (dim < 1 || dim > MAX_DIM || data[2] != 0 || data[3] != 0 ||
+		size - 4 < (size_t) dim * sizeof(ELEMENT))
 		return 0;
 	for (int i = 0; i < dim; i++)
 	{
@@ -85,8 +87,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			unsigned char *written = malloc(length);
 
 			accepted = true;
-			if (WRITE(binary_write_dense_head(written, head.dim), x, head.dim) != written + length ||
-				memcmp(written, data, length) != 0 || input.left != size - length || input.bytes != data + length)
+			if (WRITE(binary_write_dense_head(written, head.dim), x, head.dim) !=
+					written + length ||
+				memcmp(written, data, length) != 0 || input.left != size - length ||
+				input.bytes != data + length)
 				abort();
 			check_text(x, head.dim);
 			free(written);

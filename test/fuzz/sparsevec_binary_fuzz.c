@@ -1,7 +1,7 @@
 /*
- * sparsevec_binary_fuzz.c: any bytes as the binary form of sparsevec: nothing is read or written beyond what is there;
- * accepted is what a plain reading of the format accepts and no more; what is accepted is written as the same bytes, and
- * its text reads back as the same value.
+ * sparsevec_binary_fuzz.c: any bytes as the binary form of sparsevec: nothing is read or written
+ * beyond what is there; accepted is what a plain reading of the format accepts and no more; what is
+ * accepted is written as the same bytes, and its text reads back as the same value.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -45,8 +45,8 @@ plainly_good(const uint8_t *data, size_t size)
 		int32_t index = number(data, 3 + i);
 		uint32_t magnitude = (uint32_t) number(data, 3 + nnz + i) & 0x7FFFFFFF;
 
-		if (index < 0 || index >= dim || (i > 0 && index <= number(data, 2 + i)) || magnitude == 0 ||
-			magnitude >= 0x7F800000)
+		if (index < 0 || index >= dim || (i > 0 && index <= number(data, 2 + i)) ||
+			magnitude == 0 || magnitude >= 0x7F800000)
 			return false;
 	}
 	return true;
@@ -65,18 +65,20 @@ check_text(const BinaryHead *head, const int32_t *indices, const float *values)
 	for (int i = 0; i < head->nnz; i++)
 		end += sprintf(end, "%s%d:%.9g", i > 0 ? "," : "", indices[i] + 1, (double) values[i]);
 	sprintf(end, "}/%d", head->dim);
-	if (parse_sparsevec(text, parsed, head->nnz, &result) != SPARSE_OK || result.count != head->nnz ||
-		result.dim != head->dim)
+	if (parse_sparsevec(text, parsed, head->nnz, &result) != SPARSE_OK ||
+		result.count != head->nnz || result.dim != head->dim)
 		abort();
 	for (int i = 0; i < head->nnz; i++)
-		if (parsed[i].index != indices[i] || memcmp(&parsed[i].value, &values[i], sizeof(float)) != 0)
+		if (parsed[i].index != indices[i] ||
+			memcmp(&parsed[i].value, &values[i], sizeof(float)) != 0)
 			abort();
 	free(text);
 	free(parsed);
 }
 
 static void
-check_written(const BinaryHead *head, const int32_t *indices, const float *values, const uint8_t *data)
+check_written(const BinaryHead *head, const int32_t *indices, const float *values,
+			  const uint8_t *data)
 {
 	size_t length = BINARY_SPARSE_HEAD + 8 * (size_t) head->nnz;
 	unsigned char *written = malloc(length);

@@ -1,6 +1,7 @@
 /*
- * sparsevec_fuzz.c: parse_sparsevec() on any text: nothing is read beyond it, elements ascend within the dimensions and are
- * not zero, and what is accepted prints and reads back to the same bytes.
+ * sparsevec_fuzz.c: parse_sparsevec() on any text: nothing is read beyond it, elements ascend
+ * within the dimensions and are not zero, and what is accepted prints and reads back to the same
+ * bytes.
  */
 #include <math.h>
 #include <stdint.h>
@@ -31,18 +32,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		for (int i = 0; i < result.count; i++)
 		{
-			if (x[i].index < 0 || (result.dim >= 1 && x[i].index >= result.dim) || x[i].value == 0 ||
-				!isfinite(x[i].value) || (i > 0 && x[i].index <= x[i - 1].index))
+			if (x[i].index < 0 || (result.dim >= 1 && x[i].index >= result.dim) ||
+				x[i].value == 0 || !isfinite(x[i].value) || (i > 0 && x[i].index <= x[i - 1].index))
 				abort();
-			snprintf(printed + strlen(printed), 48, "%s%lld:%.9g", i > 0 ? "," : "", (long long) x[i].index + 1,
-					 (double) x[i].value);
+			snprintf(printed + strlen(printed), 48, "%s%lld:%.9g", i > 0 ? "," : "",
+					 (long long) x[i].index + 1, (double) x[i].value);
 		}
 		snprintf(printed + strlen(printed), 32, "}/%d", result.dim);
-		if (parse_sparsevec(printed, again, MOST, &second) != SPARSE_OK || second.count != result.count ||
-			second.dim != result.dim)
+		if (parse_sparsevec(printed, again, MOST, &second) != SPARSE_OK ||
+			second.count != result.count || second.dim != result.dim)
 			abort();
 		for (int i = 0; i < result.count; i++)
-			if (again[i].index != x[i].index || memcmp(&again[i].value, &x[i].value, sizeof(float)) != 0)
+			if (again[i].index != x[i].index ||
+				memcmp(&again[i].value, &x[i].value, sizeof(float)) != 0)
 				abort();
 	}
 	free(text);

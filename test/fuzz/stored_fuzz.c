@@ -1,9 +1,10 @@
 /*
- * stored_fuzz.c: any bytes as what lies in a table as a value of one of the types, as a damaged page may have them.
+ * stored_fuzz.c: any bytes as what lies in a table as a value of one of the types, as a damaged
+ * page may have them.
  *
- * What stored_form.h accepts is what a plain reading of the format accepts and no more.  The sums of the operators over
- * what is accepted, and what an index keeps of it, read nothing beyond the bytes, whatever numbers lie there.  Finite
- * elements give what is promised for them.
+ * What stored_form.h accepts is what a plain reading of the format accepts and no more. The sums of
+ * the operators over what is accepted, and what an index keeps of it, read nothing beyond the
+ * bytes, whatever numbers lie there. Finite elements give what is promised for them.
  *
  * The first byte says which type.
  */
@@ -78,14 +79,16 @@ check_dense(const char *bytes, size_t size, bool half_width)
 	size_t width = half_width ? sizeof(half) : sizeof(float);
 	int dim = stored_dense_dim(bytes, size, width, DENSE_MAX_DIM);
 	const char *x = bytes + STORED_DENSE_HEAD;
-	Elements a = half_width ? elements_halves((const half *) x) : elements_floats((const float *) x);
+	Elements a =
+		half_width ? elements_halves((const half *) x) : elements_floats((const float *) x);
 	float *floats;
 	double sums[4];
 	int16_t head = 0;
 
 	if (size >= 4)
 		memcpy(&head, bytes, sizeof(head));
-	require((dim > 0) == (size >= 4 && head >= 1 && head <= DENSE_MAX_DIM && size - 4 == (size_t) head * width));
+	require((dim > 0) ==
+			(size >= 4 && head >= 1 && head <= DENSE_MAX_DIM && size - 4 == (size_t) head * width));
 	if (dim == 0)
 		return;
 	require(dim == head);
@@ -134,7 +137,8 @@ check_sparse(const char *bytes, size_t size)
 	if (good && finite)
 	{
 		check_self(sums[0], sums[1], sums[2], sums[3], all_zero(v.values, v.n));
-		require(isfinite(sparse_l2_square(v, part)) && sparse_l2_square(v, part) == sparse_l2_square(part, v));
+		require(isfinite(sparse_l2_square(v, part)) &&
+				sparse_l2_square(v, part) == sparse_l2_square(part, v));
 		require(isfinite(sparse_l1(v, part)) && isfinite(sparse_ip(v, part)));
 	}
 	sparse_spread(v, spread, SPREAD_DIMS);

@@ -1,6 +1,6 @@
 /*
- * vector_fuzz.c: parse_vector() on any text: nothing is read beyond it, numbers are those of strtof(), and what is accepted
- * prints and reads back to the same bytes.
+ * vector_fuzz.c: parse_vector() on any text: nothing is read beyond it, numbers are those of
+ * strtof(), and what is accepted prints and reads back to the same bytes.
  */
 #include <math.h>
 #include <stdint.h>
@@ -32,7 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (int i = 0; i < result.count; i++)
 			snprintf(printed + strlen(printed), 32, "%s%.9g", i > 0 ? "," : "", (double) x[i]);
 		strcat(printed, "]");
-		if (parse_vector(printed, again, MOST, &second) != PARSE_OK || second.count != result.count ||
+		if (parse_vector(printed, again, MOST, &second) != PARSE_OK ||
+			second.count != result.count ||
 			memcmp(x, again, (size_t) result.count * sizeof(float)) != 0)
 			abort();
 	}

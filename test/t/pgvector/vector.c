@@ -1,8 +1,10 @@
 /*
- * vector.c: the access methods of a database that stands for one with pgvector, for the test of migrate/pgvector_to_hnswc.sql.
+ * vector.c: the access methods of a database that stands for one with pgvector, for the test of
+ * migrate/pgvector_to_hnswc.sql.
  *
- * An index of theirs is one page with pgvector's magic number and no content; inserts are lost and scans find nothing.
- * Compiled with STANDIN_SETTINGS, the library defines a setting of pgvector's, which no other may define as well.
+ * An index of theirs is one page with pgvector's magic number and no content; inserts are lost and
+ * scans find nothing. Compiled with STANDIN_SETTINGS, the library defines a setting of pgvector's,
+ * which no other may define as well.
  */
 #include "postgres.h"
 
@@ -29,8 +31,8 @@ static int ef_search;
 void
 _PG_init(void)
 {
-	DefineCustomIntVariable("hnsw.ef_search", "of pgvector", NULL, &ef_search, 40, 1, 1000, PGC_USERSET, 0, NULL, NULL,
-							NULL);
+	DefineCustomIntVariable("hnsw.ef_search", "of pgvector", NULL, &ef_search, 40, 1, 1000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");
 }
 #endif
@@ -55,14 +57,15 @@ standin_buildempty(Relation index)
 }
 
 static bool
-standin_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexUniqueCheck check,
-			   bool unchanged, IndexInfo *info)
+standin_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+			   IndexUniqueCheck check, bool unchanged, IndexInfo *info)
 {
 	return false;
 }
 
 static IndexBulkDeleteResult *
-standin_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback, void *state)
+standin_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+				   IndexBulkDeleteCallback callback, void *state)
 {
 	return stats;
 }
