@@ -128,7 +128,7 @@ find_medians(const float *sample, size_t n, size_t dims, float *center)
 static double
 find_radius(const float *sample, size_t n, size_t dims, const float *center)
 {
-	double squares[RADIUS_VECTORS];
+	double squares[RADIUS_VECTORS] = {0};
 	size_t nsquares = 0;
 
 	n = n < RADIUS_VECTORS ? n : RADIUS_VECTORS;
