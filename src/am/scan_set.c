@@ -118,6 +118,9 @@ measure_batch(SetMeasure *set, RowBatch *batch)
 
 		if (so->type->sketch_dims > 0)
 			found->bound = INFINITY; /* a sketch has none */
+		else if (so->state->vector_coder == NULL)
+			found->bound =
+				code_rounding(so->query, found->dist); /* the distance, but for rounding */
 		if (live && set->rows[i].duplicates != NODE_NONE)
 		{
 			RESERVE(set->shared, set->nshared, set->shared_size);
