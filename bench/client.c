@@ -13,84 +13,7 @@
  * look it up in a table.
  */
 #define _GNU_SOURCE
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <libpq-fe.h>
-
-/* Queries before the clock starts: plans become generic after five. */
-#define WARM_UP 6
-
-static void
-fail(PGconn *conn, const char *what)
-{
-	fprintf(stderr, "client: %s: %s", what, PQerrorMessage(conn));
-	exit(1);
-}
-
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
-}
-
-static int
-pin(int process, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(process, sizeof(set), &set) == 0;
-}
-
-static PGresult *
-vectors_get(PGconn *conn, const char *query)
-{
-	PGresult *vectors = PQexecParams(conn, query, 0, NULL, NULL, NULL, NULL, 1);
-
-	if (PQresultStatus(vectors) != PGRES_TUPLES_OK || PQntuples(vectors) == 0)
-		fail(conn, query);
-	return vectors;
-}
-
-/* The value of a parameter. */
-typedef struct Value
-{
-	const char *bytes;
-	int length;
-	int binary;
-} Value;
-
-static Value
-value_at_random(const PGresult *vectors)
-{
-	int row = (int) (lrand48() % PQntuples(vectors));
-
-	return (Value){PQgetvalue(vectors, row, 0), PQgetlength(vectors, row, 0), 1};
-}
-
-static void
-check_answer(PGconn *conn, PGresult *answer)
-{
-	if (PQresultStatus(answer) != PGRES_TUPLES_OK)
-		fail(conn, "query");
-	PQclear(answer);
-}
-
-static void
-ask(PGconn *conn, const PGresult *vectors)
-{
-	Value value = value_at_random(vectors);
-
-	check_answer(conn, PQexecPrepared(conn, "q", 1, &value.bytes, &value.length, &value.binary, 1));
-}
+#include "asking.h"
 
 /* Sends n statements, of which none waits for another's answer, and reads all answers. */
 static void
@@ -99,12 +22,7 @@ ask_together(PGconn *conn, const PGresult *vectors, int n)
 	PGresult *end;
 
 	for (int i = 0; i < n; i++)
-	{
-		Value value = value_at_random(vectors);
-
-		if (!PQsendQueryPrepared(conn, "q", 1, &value.bytes, &value.length, &value.binary, 1))
-			fail(conn, "query");
-	}
+		send_query(conn, vectors);
 	if (!PQpipelineSync(conn))
 		fail(conn, "pipeline");
 	for (int i = 0; i < n; i++)
@@ -124,7 +42,7 @@ main(int argc, char **argv)
 {
 	PGconn *conn;
 	PGresult *vectors;
-	Oid type;
+	int cpu;
 	int pinned;
 	int pipeline;
 	long asked = 0;
@@ -137,19 +55,12 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: client VECTORS QUERY SECONDS CPU SEED PIPELINE\n");
 		return 2;
 	}
-	conn = PQconnectdb("");
-	if (PQstatus(conn) != CONNECTION_OK)
-		fail(conn, "connection");
-	/* a process of that number is the backend only if it runs here */
-	pinned =
-		pin(0, atoi(argv[4])) && PQhost(conn)[0] == '/' && pin(PQbackendPID(conn), atoi(argv[4]));
+	conn = connect_server();
+	cpu = atoi(argv[4]);
+	pinned = pin(0, cpu) && pin_backend(conn, cpu);
 	vectors = vectors_get(conn, argv[1]);
-	type = PQftype(vectors, 0);
-	if (PQresultStatus(PQprepare(conn, "q", argv[2], 1, &type)) != PGRES_COMMAND_OK)
-		fail(conn, argv[2]);
 	srand48(atol(argv[5]));
-	for (int i = 0; i < WARM_UP; i++)
-		ask(conn, vectors);
+	prepare_warm(conn, argv[2], vectors);
 	if (pipeline > 1 && !PQenterPipelineMode(conn))
 		fail(conn, "pipeline");
 	seconds = atof(argv[3]);

@@ -1,4 +1,4 @@
-"""Queries a second through SQL: compiles bench/client.c and runs one for each connection."""
+"""Queries through SQL: compiles bench/client.c for queries a second, bench/open_loop.c for latencies at a rate."""
 import os
 import re
 import subprocess
@@ -9,15 +9,24 @@ from .server import ROOT, Failure, pg_config
 class Client:
     def __init__(self, server, directory):
         self.server = server
-        self.binary = os.path.join(directory, "client")
-        compiled = subprocess.run(["gcc", "-O2", "-I" + pg_config("--includedir"), "-o", self.binary,
-                                   os.path.join(ROOT, "bench/client.c"), "-L" + pg_config("--libdir"), "-lpq"], check=False)
+        self.directory = directory
+        self.closed_loop = self._compile("client")
+        self.open_loop = self._compile("open_loop")
+
+    def _compile(self, name):
+        binary, source = os.path.join(self.directory, name), f"bench/{name}.c"
+        compiled = subprocess.run(["gcc", "-O2", "-I" + pg_config("--includedir"), "-o", binary, os.path.join(ROOT, source),
+                                   "-L" + pg_config("--libdir"), "-lpq", "-lm"], check=False)
         if compiled.returncode:
-            raise Failure("bench/client.c does not compile")
+            raise Failure(f"{source} does not compile")
+        return binary
+
+    def _run(self, binary, query, settings, *words):
+        return subprocess.Popen([binary, "SELECT v FROM queries ORDER BY id", query, *(str(word) for word in words)],
+                                env=self.server.env_of(settings, "hnswc_bench"), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def start(self, query, seconds, settings, cpu, seed=1, pipeline=1):
-        return subprocess.Popen([self.binary, "SELECT v FROM queries ORDER BY id", query, str(seconds), str(cpu), str(seed), str(pipeline)],
-                                env=self.server.env_of(settings, "hnswc_bench"), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return self._run(self.closed_loop, query, settings, seconds, cpu, seed, pipeline)
 
     def finish(self, process):
         """QPS of one that was started."""
@@ -33,3 +42,15 @@ class Client:
         cpus = self.server.cpus
         running = [self.start(query, seconds, settings, cpus[i % len(cpus)], i + 1, pipeline) for i in range(clients)]
         return sum([self.finish(process) for process in running])
+
+    def latencies(self, query, clients, seconds, settings, rate, seed):
+        """Microseconds of each query when so many arrive a second, and how many had no answer (see bench/open_loop.c)."""
+        cpus = self.server.cpus
+        process = self._run(self.open_loop, query, settings, seconds, rate, seed, *(cpus[i % len(cpus)] for i in range(clients)))
+        out, err = process.communicate()
+        first, *lines = out.splitlines() or [""]
+        found = re.match(r"arrived ([0-9]+) unanswered ([0-9]+) pinned ([01])", first)
+        if process.returncode or not found or len(lines) != int(found.group(1)):
+            raise Failure(err.strip() or "the client ended")
+        self.server.pinned &= found.group(3) == "1"
+        return [float(line) for line in lines], int(found.group(2))

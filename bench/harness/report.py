@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 COLUMNS = ("side", "set", "metric", "type", "rows", "dimensions", "options", "clients", "pipeline", "pinned", "k", "ef", "recall",
-           "qps", "qps_min", "qps_max", "repeats", "build_seconds", "build_workers", "build_wal", "index_bytes", "bytes_per_row",
+           "qps", "qps_min", "qps_max", "repeats", "open_loop_rate", "arrivals", "unanswered", "p50_us", "p95_us", "p99_us", "p999_us",
+           "build_seconds", "build_workers", "build_wal", "index_bytes", "bytes_per_row",
            "cold_reads", "evicted_reads", "evicted_ms", "inserts_per_second", "inserts_per_second_2",
            "rows_per_second_together", "rows_per_second_copy", "wal_per_insert", "vacuum_seconds", "recall_vacuumed", "recall_rebuilt")
 RECALLS = (0.90, 0.95, 0.98, 0.99, 0.995, 0.999)

@@ -21,6 +21,7 @@ class Side:
         self.half = args.type == "halfvec"
         self.extra = {}  # columns of the CSV
         self.extra_at = {ef: {} for ef in self.efs}
+        self.open_loop = {}  # columns by (ef, clients)
         self.added = np.empty((0, 0), np.float32)  # rows inserted behind the base
 
     def load(self):
