@@ -4,7 +4,7 @@
 #   make install-vector      the same under the name "vector", for clients that create that
 #   make uninstall           removes everything
 #
-#   make demo [DATA=dir]     a tour in two to three minutes, leaves nothing behind
+#   make demo [DATA=dir]     a tour in some three minutes, leaves a plot in /tmp
 #   make test                everything, on a throw-away cluster; installs what a fresh Debian lacks
 #   make test-long           the same with the long crash and concurrency tests, and under valgrind
 #   make coverage            line coverage of src/ by the tests
