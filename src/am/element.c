@@ -21,6 +21,7 @@
 #include "type/halfvec.h"
 #include "type/sparsevec.h"
 #include "type/vector.h"
+#include "utils/lsyscache.h"
 #include "utils/varbit.h"
 
 /* A power of two: inner products of the sketches are off by some 2 % of the lengths. */
@@ -298,6 +299,17 @@ element_type_of(const ElementType *type, int dims)
 	return plain != NULL && dims > 0 && dims <= plain->max_dims ? plain : type;
 }
 
+int32
+element_typmod(Relation index)
+{
+	const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
+	int32 typmod = column->atttypmod;
+
+	if (typmod < 0)
+		(void) getBaseTypeAndTypmod(column->atttypid, &typmod);
+	return typmod;
+}
+
 const ElementType *
 element_type(Relation index)
 {
@@ -305,7 +317,7 @@ element_type(Relation index)
 
 	for (const ElementType *const *type = element_types; *type != NULL; type++)
 		if ((*type)->support.address == support->fn_addr)
-			return element_type_of(*type, TupleDescAttr(RelationGetDescr(index), 0)->atttypmod);
+			return element_type_of(*type, element_typmod(index));
 	raise_class(index, "Its support function is not one of hnsw's.");
 }
 

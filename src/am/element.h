@@ -90,6 +90,12 @@ extern const ElementType *element_type(Relation index);
 extern const ElementType *element_type_of(const ElementType *type, int dims);
 
 /*
+ * The typmod of an index's column or expression, which is its number of dimensions, if need be that
+ * of the domain; -1 for none.
+ */
+extern int32 element_typmod(Relation index);
+
+/*
  * Errors out unless the index's operator class orders its type by the distance that its descriptor
  * is for.
  */

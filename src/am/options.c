@@ -171,15 +171,14 @@ options_bits(Relation index, int dims, CodeMetric metric)
 	return bits_of(given_options(index), dims, metric);
 }
 
-/* The typmod of the column or expression, which is its number of dimensions. */
+/* The dimensions of the column or expression, checked. */
 static int
 column_dims(Relation index, const ElementType *type)
 {
-	const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
-	int dims = column->atttypmod;
+	int dims = element_typmod(index);
 
 	/* there it is the greatest length that a value may have */
-	if (getBaseType(column->atttypid) == VARBITOID)
+	if (getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid) == VARBITOID)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("column of type bit varying cannot be indexed by hnsw"),
 						errdetail("Its values may have different lengths."),

@@ -119,9 +119,10 @@ hnsw_estimate(PG_FUNCTION_ARGS)
 	double all;
 
 	row_begin(&row, fcinfo);
-	if (rows < 0)
+	if (rows < 0 || rows > PG_UINT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the number of rows may not be negative: " INT64_FORMAT, rows)));
+						errmsg("the number of rows must be from 0 to %u, not " INT64_FORMAT,
+							   PG_UINT32_MAX, rows)));
 	choose_shape(find_class(PG_GETARG_TEXT_PP(2)), PG_GETARG_INT32(1), PG_GETARG_DATUM(3), &shape);
 	make_estimate(&shape, (double) rows, &estimate);
 	all = estimate.node_pages + estimate.upper_pages + estimate.vector_pages + estimate.other_pages;

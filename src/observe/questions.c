@@ -78,10 +78,13 @@ void
 questions_sample(Questions *questions, const char *query, Oid type)
 {
 	MemoryContext cxt = GetMemoryChunkContext(questions->values);
-	Portal portal =
-		SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
+	Portal portal;
 	uint64 seen = 0;
 
+	if (query[strspn(query, " \t\r\n;")] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the query is empty")));
+	portal =
+		SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
 	if (portal->tupDesc == NULL || portal->tupDesc->natts != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

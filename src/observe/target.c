@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "am/own.h"
 #include "catalog/index.h"
 #include "catalog/pg_authid.h"
@@ -66,6 +67,10 @@ check_index(Relation index)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("index \"%s\" is not valid", name),
 						errhint("It is being built, or its build has failed: then REINDEX it.")));
+	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is unlogged, and so does not exist during recovery", name)));
 }
 
 /*

@@ -60,6 +60,15 @@ kind_matches(uint8 found, PageKind kind)
 		   (kind == PAGE_ANY_NODE && (found == PAGE_ELEMENT || found == PAGE_UPPER));
 }
 
+/* Kinds of page in messages, as docs/FORMAT.md calls them. */
+static const char *const kind_names[] = {
+	[PAGE_ELEMENT] = "element",           [PAGE_UPPER] = "upper",
+	[PAGE_DUPLICATE] = "duplicate",       [PAGE_VECTOR] = "vector",
+	[PAGE_PARAMS] = "parameters",         [PAGE_META] = "meta",
+	[PAGE_MAP_LEAF] = "row map",          [PAGE_MAP_INNER] = "row map directory",
+	[PAGE_ANY_NODE] = "element or upper", [PAGE_ANY] = "any",
+};
+
 void
 page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 {
@@ -75,7 +84,8 @@ page_check(Relation index, BlockNumber block, Page page, PageKind kind)
 		page_corrupted(index, block, "it is not a page of this access method");
 	if (!kind_matches(tail->kind, kind))
 		page_corrupted(index, block,
-					   psprintf("expected a page of kind %d, not %d", kind, tail->kind));
+					   psprintf("expected a page of kind \"%s\", not \"%s\"", kind_names[kind],
+								kind_names[tail->kind]));
 }
 
 uint32

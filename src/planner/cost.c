@@ -73,7 +73,7 @@ scan_model_read(ScanModel *model, IndexOptInfo *info)
 {
 	/* the planner holds a lock already */
 	Relation index = index_open(info->indexoid, NoLock);
-	int dims = Max(TupleDescAttr(RelationGetDescr(index), 0)->atttypmod, 1);
+	int dims = Max(element_typmod(index), 1);
 	const ElementType *type = element_type(index);
 	CodeSpec spec = {.dims = type->sketch_dims > 0 ? type->sketch_dims : dims,
 					 .metric = type->metric};

@@ -56,3 +56,15 @@ CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (bits = 32);
 CREATE INDEX ON t USING hnsw (plain vector_l2_ops);
 CREATE INDEX ON t USING hnsw ((plain::vector(3)) vector_l2_ops);
 DROP TABLE t;
+-- a domain's dimensions are the column's
+CREATE DOMAIN embedding AS vector(3);
+CREATE TABLE of_domain (v embedding);
+INSERT INTO of_domain SELECT ARRAY[i, i % 7, 1]::vector FROM generate_series(1, 50) i;
+CREATE INDEX of_domain_idx ON of_domain USING hnsw (v vector_l2_ops);
+INSERT INTO of_domain VALUES ('[3,3,2]');
+SELECT dims FROM hnsw_stats('of_domain_idx');
+SET enable_seqscan = off;
+SELECT v FROM of_domain ORDER BY v <-> '[3,3,2]' LIMIT 1;
+RESET enable_seqscan;
+DROP TABLE of_domain;
+DROP DOMAIN embedding;

@@ -46,7 +46,7 @@ my @cases = (
 	[ 'an entry that is no element', sub { my $f = shift; $f->at(($f->pages_of(HnswPages::MAP_LEAF))[0] * 8192 + 24, 'L', $f->node(($f->pages_of($UPPER))[0], 0)) }, 'at BLOCK: entry 0 of the row map leads to block \\d+, which has no elements' ],
 	[ 'elements as upper nodes', sub { my $f = shift; $f->page(($f->pages_of($ELEMENT))[0], 'kind', $UPPER) }, 'at BLOCK: a page without elements has vectors' ],
 	[ 'a second page of parameters', sub { my $f = shift; $f->page(($f->pages_of($VECTOR))[0], 'kind', HnswPages::PARAMS) }, 'at BLOCK: a page of parameters is where none can be' ],
-	[ 'vectors in place of parameters', sub { $_[0]->page(1, 'kind', $VECTOR) }, 'at BLOCK: expected a page of kind 4, not 3' ],
+	[ 'vectors in place of parameters', sub { $_[0]->page(1, 'kind', $VECTOR) }, 'at BLOCK: expected a page of kind "parameters", not "vector"' ],
 	[ 'end of a page', sub { $_[0]->page(2, 'lower', 100) }, "at BLOCK: (?:\\d+ slots are in use, but the page ends at byte 100|the page's header contradicts its number of slots)" ],
 	[ 'end of a page of vectors', sub { my $f = shift; $f->page(($f->pages_of($VECTOR))[0], 'lower', 10) }, 'at BLOCK: the page ends at byte 10' ],
 	[ 'free space', sub { my $f = shift; $f->page(open_page($f, $ELEMENT), 'upper', 8150) }, "at BLOCK: (?:the page's free space does not end at its tail|it is not a page of this access method)" ],
