@@ -151,6 +151,13 @@ struct GraphStore
 	uint8 *(*selected)(GraphStore *store, NodeId node, int layer);
 };
 
+/* Links that a new node takes at most: see GraphStore.wide. */
+static inline int
+graph_new_links(const GraphStore *store, int layer)
+{
+	return store->wide ? Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M) : store->m;
+}
+
 /*
  * How a pool is bounded by distance: by that of its rank-th nearest, times `reach`. Distances count
  * from `base`, as far as two equal vectors are.

@@ -76,7 +76,7 @@ insert_select(GraphInsert *insert, int layer)
 		graph_select(insert->select, layer, search->pool, search->npool, constant, query, links);
 
 	insert->nlinks[layer] = store->confirm ? store->confirm(store, layer, links, n) : n;
-	Assert(insert->nlinks[layer] <= n && n <= Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M));
+	Assert(insert->nlinks[layer] <= n && n <= graph_new_links(store, layer));
 	return insert->nlinks[layer];
 }
 

@@ -136,7 +136,7 @@ graph_link_all_back(GraphInsert *insert, int layer, NodeId created)
 {
 	bool reachable = false;
 
-	Assert(insert->nlinks[layer] <= insert->store->m);
+	Assert(insert->nlinks[layer] <= graph_new_links(insert->store, layer));
 	for (int i = 0; i < insert->nlinks[layer]; i++)
 		reachable |= graph_link_back(insert, layer, insert->links[layer][i], created, false);
 	for (int i = 0; i < insert->nlinks[layer] && !reachable; i++)

@@ -168,7 +168,7 @@ graph_select(GraphSelect *select, int layer, Candidate *candidates, int n, doubl
 			 const CodeQuery *query, NodeId *chosen)
 {
 	GraphStore *store = select->store;
-	int limit = store->wide ? Min(GRAPH_CAPACITY(store->m, layer), GRAPH_MAX_M) : store->m;
+	int limit = graph_new_links(store, layer);
 
 	Assert(n <= select->size && n <= UINT16_MAX);
 	for (int i = 0; i < n; i++)
