@@ -571,7 +571,8 @@ graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound)
 	/* what is in the pool has been found, be it more than ef */
 	search->ef = Max(bound->rank > 0 ? GRAPH_REACH_MOST * ef : ef, search->nlive);
 	search->bound = *bound;
-	search_refill(search, bound->rank > 0 ? bound->rank : search->ef);
+	/* a pool that is not bounded yet takes all it meets: what was discarded is nearer */
+	search_refill(search, bound->rank > 0 ? Max(bound->rank, bound->least) : search->ef);
 	if (search_bound(search, &farthest))
 		search_refill(search, Min(search->ef, search->nlive + discarded_within(search, farthest)));
 	search->cursor = 0;
