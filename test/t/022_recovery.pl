@@ -144,7 +144,7 @@ $standby->reload;
 $primary->poll_query_until('postgres', 'SELECT backend_xmin IS NULL FROM pg_stat_replication') or die 'feedback goes on';
 ($errors, $runs) = under_load(sub { return read_until($standby, @_) });
 my @lines = grep { /(ERROR|FATAL|PANIC): / } split(/^/, $errors);
-my @unexpected = grep { !/40(001|P01): (canceling statement|terminating connection) due to conflict with recovery/ } @lines;
+my @unexpected = grep { !/(?:40(?:001|P01)|FATAL): +(?:canceling statement|terminating connection) due to conflict with recovery/ } @lines;
 is(join('', @unexpected), '', "without feedback: $runs transactions are complete or, " . @lines . ' of them, cancelled as conflicts are');
 caught_up($standby, 'without feedback');
 
