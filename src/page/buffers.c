@@ -233,20 +233,12 @@ lock_kind(Relation index, Buffer buffer, PageKind kind, int mode)
 		page_check(index, BufferGetBlockNumber(buffer), BufferGetPage(buffer), kind);
 }
 
-Buffer
-reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
+/* Reads a block by the reader's strategy and locks it, as one of that kind. */
+static Buffer
+read_and_lock(PageReader *reader, BlockNumber block, PageKind kind, int mode)
 {
 	Buffer buffer;
 
-	Assert(mode == BUFFER_LOCK_SHARE || mode == BUFFER_LOCK_EXCLUSIVE);
-	Assert(mode == BUFFER_LOCK_SHARE || !reader->lock);
-	Assert(kind != PAGE_META || !page_lock_is_held()); /* the first of the locks */
-	if (reader->strategy == NULL && !reader->lock)
-	{
-		buffer = reader_pin(reader, block, kind);
-		lock_buffer(reader->index, buffer, mode);
-		return buffer;
-	}
 	reader_check_block(reader, block);
 	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
 	lock_kind(reader->index, buffer, kind, mode);
@@ -254,14 +246,25 @@ reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
 }
 
 Buffer
+reader_lock_page(PageReader *reader, BlockNumber block, PageKind kind, int mode)
+{
+	Assert(mode == BUFFER_LOCK_SHARE || mode == BUFFER_LOCK_EXCLUSIVE);
+	Assert(mode == BUFFER_LOCK_SHARE || !reader->lock);
+	Assert(kind != PAGE_META || !page_lock_is_held()); /* the first of the locks */
+	if (reader->strategy == NULL && !reader->lock)
+	{
+		Buffer buffer = reader_pin(reader, block, kind);
+
+		lock_buffer(reader->index, buffer, mode);
+		return buffer;
+	}
+	return read_and_lock(reader, block, kind, mode);
+}
+
+Buffer
 reader_lock_any(PageReader *reader, BlockNumber block, int mode)
 {
-	Buffer buffer;
-
-	reader_check_block(reader, block);
-	buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
-	lock_kind(reader->index, buffer, PAGE_ANY, mode);
-	return buffer;
+	return read_and_lock(reader, block, PAGE_ANY, mode);
 }
 
 Buffer

@@ -1,9 +1,11 @@
 /*
- * check.h: counted checks.  A program ends with check_result(), whose one line says how it went.
+ * check.h: counted checks and random numbers. A program ends with check_result(), whose one line
+ * says how it went.
  */
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 static long checks;
@@ -23,6 +25,18 @@ static long failures;
 			printf("\n");                                          \
 		}                                                          \
 	} while (0)
+
+static uint64_t drawn = 88172645463325252u;
+
+/* The next number of a program's random ones, which are the same in each run (xorshift). */
+static inline uint64_t
+draw(void)
+{
+	drawn ^= drawn << 13;
+	drawn ^= drawn >> 7;
+	drawn ^= drawn << 17;
+	return drawn;
+}
 
 /* The exit status of main(). */
 static inline int

@@ -29,17 +29,6 @@ typedef enum Range
 	RANGES,
 } Range;
 
-static uint64_t state = 88172645463325252u;
-
-static uint64_t
-draw(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
 static float
 draw_float(Range range)
 {
