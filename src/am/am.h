@@ -1,20 +1,13 @@
 /*
- * am.h: the access method's own parts, one verb a file.
+ * am.h: the access method's callbacks, and what an index's owner chooses.
  *
- * handler.c   hnswhandler(): the table of callbacks
+ * handler.c   hnswhandler(): the table of callbacks; which indexes are ours
  * options.c   reloptions           settings.c  how an index is searched
- * element.c   from a Datum to what the engine indexes
- * own.c       what of the catalog is ours
- * build.c     CREATE INDEX         insert.c   INSERT, UPDATE
- * scan.c      ORDER BY             vacuum.c   removal, repair
- * rowset.c, filter.h, filter_model.c, scan_filter.c, scan_set.c
- *             scans of a given set of rows: which way they take, and measuring all of the set
- * margin.c    where a filter lets a scan end
+ * build.c     CREATE INDEX         insert.c    INSERT, UPDATE
+ * scan.c      ORDER BY             validate.c  operator classes
  * within.c    how many rows are within a distance
- * counters.c  what scans did
- * validate.c  operator classes     statistics.c  what an index knows of its rows
  *
- * What the planner does with an index is in planner/.
+ * Removal is in node/vacuum.c. What the planner does with an index is in planner/.
  */
 #ifndef HNSWC_AM_H
 #define HNSWC_AM_H
@@ -24,18 +17,11 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "code/code.h"
+#include "node/node.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
-#include "page/page.h"
-#include "storage/dsm.h"
-#include "storage/shm_toc.h"
-
-/* Support functions of an operator class. */
-#define HNSWC_TYPE_PROC 1 /* (internal) -> internal: tells what is indexed, see element.h */
-#define HNSWC_NPROCS 1
-
-/* The strategy of an operator class's only operator. */
-#define HNSWC_DISTANCE_STRATEGY 1
+#include "rank/counters.h"
+#include "rank/settings.h"
 
 #define HNSWC_DEFAULT_M 16
 #define HNSWC_MIN_M GRAPH_MIN_M
@@ -44,7 +30,6 @@
 #define HNSWC_MIN_EF_CONSTRUCTION 4
 #define HNSWC_MAX_EF_CONSTRUCTION 1000
 #define HNSWC_DEFAULT_EF_SEARCH 40
-#define HNSWC_MAX_EF_SEARCH 1000
 
 #define HNSWC_MAX_SCAN_MEM_MULTIPLIER 1000.0
 
@@ -71,22 +56,12 @@ typedef struct HnswOptions
 	bool row_map;
 } HnswOptions;
 
-typedef enum IterativeScan
-{
-	ITERATIVE_SCAN_OFF,
-	ITERATIVE_SCAN_STRICT,
-	ITERATIVE_SCAN_RELAXED,
-} IterativeScan;
+/* handler.c */
 
-/* How a scan searches.  See the settings of the same names. */
-typedef struct ScanSettings
-{
-	int ef_search;
-	bool adaptive_search;
-	int iterative_scan; /* IterativeScan */
-	int max_scan_tuples;
-	double scan_mem_multiplier;
-} ScanSettings;
+/* Has the index our access method? */
+extern bool own_index(const IndexOptInfo *index);
+/* The same of an index that the caller, or the planner for it, holds a lock on. */
+extern bool own_index_oid(Oid index);
 
 /* settings.c */
 
@@ -133,12 +108,6 @@ extern bool options_shape_is_possible(Relation index, const IndexShape *shape);
 /* build.c */
 extern IndexBuildResult *hnswbuild(Relation heap, Relation index, IndexInfo *indexInfo);
 extern void hnswbuildempty(Relation index);
-/* Where parallel workers of a build start. */
-extern PGDLLEXPORT void hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc);
-
-/* build_progress.c */
-extern char *hnswbuildphasename(int64 phase);
-
 /* insert.c */
 extern bool hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid,
 					   Relation heap, IndexUniqueCheck checkUnique, bool indexUnchanged,
@@ -150,20 +119,11 @@ extern void hnswrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orde
 					   int norderbys);
 extern bool hnswgettuple(IndexScanDesc scan, ScanDirection dir);
 extern void hnswendscan(IndexScanDesc scan);
-
-/* vacuum.c */
-extern IndexBulkDeleteResult *hnswbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-											 IndexBulkDeleteCallback callback,
-											 void *callback_state);
-extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info,
-												IndexBulkDeleteResult *stats);
-
-/* statistics.c */
 /*
- * How far searches have to look among so many rows: as it was measured before, unless too much has
- * changed.
+ * The sums of all scans that the executor has made by a scan descriptor, which may be any index's;
+ * false if that is none of ours, or if there was none.
  */
-extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
+extern bool scan_counters(IndexScanDesc scan, ScanCounters *counters);
 
 /* within.c */
 /*

@@ -9,8 +9,8 @@
 #include "access/table.h"
 #include "access/xloginsert.h"
 #include "am/am.h"
-#include "am/build.h"
-#include "graph/memory.h"
+#include "build/build.h"
+#include "memory.h"
 #include "miscadmin.h"
 
 /*
@@ -49,7 +49,7 @@ make_plan(Relation heap, Relation index, const BuildSample *sample, ArenaPlan *p
 
 	plan->memory_limit = (Size) maintenance_work_mem * 1024;
 	plan->max_rows = max_rows(heap);
-	plan->side_size = build_side_size(&state->spec);
+	plan->side_size = build_side_size(&state->shape.spec);
 	build_place(sample, state, plan);
 }
 

@@ -1,12 +1,16 @@
 /*
- * handler.c: hnswhandler(), the table of what the access method can do and by which callbacks.
+ * handler.c: hnswhandler(), the table of what the access method can do and by which callbacks; and
+ * which indexes are of it.
  */
 #include "postgres.h"
 
 #include "am/am.h"
+#include "build/build.h"
+#include "column/element.h"
 #include "commands/vacuum.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "node/vacuum.h"
 
 /*
  * What the planner and the executor may ask of the access method. What is false or NULL is not set:
@@ -53,4 +57,20 @@ hnswhandler(PG_FUNCTION_ARGS)
 	set_properties(routine);
 	set_callbacks(routine);
 	PG_RETURN_POINTER(routine);
+}
+
+bool
+own_index(const IndexOptInfo *index)
+{
+	return (void (*)(void)) index->amcostestimate == (void (*)(void)) hnswcostestimate;
+}
+
+bool
+own_index_oid(Oid index)
+{
+	Relation relation = index_open(index, NoLock);
+	bool ours = relation->rd_indam->ambuild == hnswbuild;
+
+	index_close(relation, NoLock);
+	return ours;
 }

@@ -10,8 +10,8 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "am/element.h"
-#include "graph/memory.h"
+#include "column/element.h"
+#include "memory.h"
 #include "miscadmin.h"
 #include "storage/sinval.h"
 #include "storage/standby.h"
@@ -30,7 +30,7 @@ static void
 insert_row(Relation index, IndexState *state, const float *vector, ItemPointer heap_tid)
 {
 	PageStore *pages = page_store_open(index, state, true);
-	GraphInsert *insert = graph_insert_create(&pages->store, state->ef_construction);
+	GraphInsert *insert = graph_insert_create(&pages->store, state->shape.ef_construction);
 	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)),
 								   vector, palloc_on_line(coder_scratch_size(state->coder)));
 	BlockNumber lock;
@@ -46,7 +46,7 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 			coder_query(state->vector_coder, palloc_on_line(code_query_size(state->vector_coder)),
 						vector, palloc_on_line(coder_scratch_size(state->vector_coder)));
 	lock = index_insert_lock(index);
-	graph_insert(insert, query, pages->element.code, graph_random_layer(state->m));
+	graph_insert(insert, query, pages->element.code, graph_random_layer(state->shape.m));
 	index_insert_unlock(index, lock);
 }
 
@@ -117,8 +117,8 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	}
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	vector = palloc_on_line(state->spec.dims * sizeof(float));
-	if (element_read(type, state->spec.dims, values[0], vector))
+	vector = palloc_on_line(state->shape.spec.dims * sizeof(float));
+	if (element_read(type, state->shape.spec.dims, values[0], vector))
 		insert_row(index, state, vector, heap_tid);
 	else
 		leave_out(index, state, heap, META_NO_ZERO);

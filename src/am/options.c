@@ -11,8 +11,8 @@
 
 #include "access/reloptions.h"
 #include "am/am.h"
-#include "am/element.h"
 #include "catalog/pg_type.h"
+#include "column/element.h"
 #include "utils/lsyscache.h"
 
 static relopt_kind hnsw_relopt_kind;

@@ -13,8 +13,8 @@
 #include <math.h>
 
 #include "am/am.h"
-#include "am/element.h"
-#include "graph/memory.h"
+#include "column/element.h"
+#include "memory.h"
 #include "utils/memutils.h"
 
 /*
@@ -70,10 +70,10 @@ index_rows_within(Relation index, Datum query, double distance)
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
-	float *vector = palloc_on_line(state->spec.dims * sizeof(float));
+	float *vector = palloc_on_line(state->shape.spec.dims * sizeof(float));
 	double rows = 0;
 
-	if (element_read_query(type, state->spec.dims, query, vector))
+	if (element_read_query(type, state->shape.spec.dims, query, vector))
 		rows = count_within(page_store_open(index, state, true), type, state, vector, distance);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

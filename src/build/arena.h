@@ -28,7 +28,7 @@
 
 #include "build/cluster.h"
 #include "graph/graph.h"
-#include "page/page.h"
+#include "node/node.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"

@@ -136,11 +136,11 @@ arena_write_map(Arena *arena, BlockNumber *roots)
 	MapWriter *writer;
 
 	memset(roots, 0, MAP_LEVELS * sizeof(BlockNumber));
-	if (arena->reader.state->map_stride == 0)
+	if (arena->reader.state->shape.map_stride == 0)
 		return;
 	writer = MemoryContextAllocZero(arena->cxt, sizeof(MapWriter));
 	writer->arena = arena;
-	writer->stride = arena->reader.state->map_stride;
+	writer->stride = arena->reader.state->shape.map_stride;
 	writer->leaf_blocks = map_leaf_blocks(writer->stride);
 	for (; writer->first <= writer->last; writer->first += WINDOW_LEAVES)
 	{

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "build/arena.h"
-#include "graph/memory.h"
+#include "memory.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -286,8 +286,8 @@ arena_store_init(Arena *arena, IndexState *state, const Coder *coder)
 
 	store->coder = coder;
 	store->select_coder = coder;
-	store->m = state->m;
-	graph_select_rules(store, state->spec.metric);
+	store->m = state->shape.m;
+	graph_select_rules(store, state->shape.spec.metric);
 	store->visit = arena_visit;
 	store->fetch = arena_fetch;
 	store->expect = arena_expect;

@@ -17,7 +17,7 @@
 #include "code/loops.h"
 #include "common/pg_prng.h"
 #include "distance/distance.h"
-#include "graph/memory.h"
+#include "memory.h"
 #include "miscadmin.h"
 
 /* After so many k-means moves little, and pages are filled as well. */

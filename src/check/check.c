@@ -154,7 +154,7 @@ begin_check(HnswCheck *check)
 							   RelationGetRelationName(check->index))));
 	check->state = index_state_get(check->index, &entry);
 	check->layout = &check->state->layout;
-	check->m = check->state->m;
+	check->m = check->state->shape.m;
 	check->strategy = GetAccessStrategy(BAS_BULKREAD);
 	reader_init(&check->reader, check->index, check->state);
 	check_read_meta(check, &check->meta);

@@ -1,5 +1,5 @@
 /*
- * check.h: hnsw_check(), which proves an index against what src/page/README and docs/FORMAT.md say
+ * check.h: hnsw_check(), which proves an index against what src/node/README and docs/FORMAT.md say
  * of it.
  *
  * check.c the SQL function: who may, which index, the steps in their order, the row that is
@@ -24,7 +24,7 @@
  * of an insert, or be left over from a failed one, and is passed over.
  *
  * As long as the snapshot lives no slot is reused that was not free when the check began (statement
- * (4) of src/page/README).  Not so during recovery, where replay does not ask: there a slot may
+ * (4) of src/node/README).  Not so during recovery, where replay does not ask: there a slot may
  * become another's at any time, and the second look has to find the same generation.
  *
  * Memory: two bytes for each block, two for each address of a node (blocks times slots of a page),
@@ -38,7 +38,7 @@
 
 #include "postgres.h"
 
-#include "page/page.h"
+#include "node/node.h"
 #include "utils/snapshot.h"
 #include "utils/tuplesort.h"
 

@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "check/check.h"
-#include "graph/memory.h"
+#include "memory.h"
 
 void
 check_codes_begin(HnswCheck *check)
@@ -24,8 +24,8 @@ check_codes_begin(HnswCheck *check)
 	if (state->vector_coder)
 		scratch = Max(scratch, coder_scratch_size(state->vector_coder));
 	check->codes.scratch = palloc_on_line(scratch);
-	check->codes.vector = palloc_on_line(state->spec.dims * sizeof(float));
-	check->codes.decoded = palloc_on_line(state->spec.dims * sizeof(float));
+	check->codes.vector = palloc_on_line(state->shape.spec.dims * sizeof(float));
+	check->codes.decoded = palloc_on_line(state->shape.spec.dims * sizeof(float));
 	check->codes.code = palloc_on_line(Max(layout->code_size, layout->vector_size));
 	check->codes.stored = palloc_on_line(Max(layout->vector_size, 1));
 }
@@ -87,7 +87,7 @@ bool
 check_code_is_of(HnswCheck *check, const Coder *coder, const void *code)
 {
 	/* half-precision copies are within 2^-11 of the vector that was encoded */
-	bool rough = check->state->rerank == RERANK_HALF;
+	bool rough = check->state->shape.rerank == RERANK_HALF;
 
 	coder_encode(coder, check->codes.vector, check->codes.code, check->codes.scratch);
 	return code_is_of(

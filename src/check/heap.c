@@ -21,11 +21,11 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
-#include "am/element.h"
 #include "catalog/index.h"
 #include "catalog/pg_operator_d.h"
 #include "catalog/pg_type_d.h"
 #include "check/check.h"
+#include "column/element.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "utils/memutils.h"
@@ -269,8 +269,8 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 	load_block(heap, ItemPointerGetBlockNumber(tid));
 	row = bsearch(&wanted, heap->rows, heap->nrows, sizeof(IndexedRow), row_compare);
 	old = MemoryContextSwitchTo(heap->row_cxt);
-	indexed = !isnull[0] &&
-			  element_read(heap->type, check->state->spec.dims, values[0], check->codes.vector);
+	indexed = !isnull[0] && element_read(heap->type, check->state->shape.spec.dims, values[0],
+										 check->codes.vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(heap->row_cxt);
 	heap->any_null |= isnull[0];

@@ -85,7 +85,7 @@ check_map_entry(HnswCheck *check, NodeId node, const Slot *slot)
 	const volatile NodeId *nodes;
 	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&slot->u.heap_tid);
 
-	if (slot->state != SLOT_LIVE || offset > check->state->map_stride || offset == 0)
+	if (slot->state != SLOT_LIVE || offset > check->state->shape.map_stride || offset == 0)
 		return;
 	nodes = rowmap_read(&check->reader, &check->cursor,
 						ItemPointerGetBlockNumberNoCheck(&slot->u.heap_tid));

@@ -1,10 +1,10 @@
 /*
  * pages.c: each page by itself.
  *
- * A page is copied under its share lock.  Everybody who changes a page does so in one critical
- * section under the exclusive lock (page/edit.c), so whatever docs/FORMAT.md says of a page and its
- * slots holds for each copy, whoever else is at work.  On the way it is noted what every block and
- * every address is, for the looks from one page at another that follow.
+ * A page is copied under its share lock. Everybody who changes a page does so in one critical
+ * section under the exclusive lock (store/edit.c), so whatever docs/FORMAT.md says of a page and
+ * its slots holds for each copy, whoever else is at work. On the way it is noted what every block
+ * and every address is, for the looks from one page at another that follow.
  *
  * A new kind of page is a line of `rules` here, a new field of a slot a line in the function of its
  * kind.
@@ -304,7 +304,8 @@ look_at_page(HnswCheck *check, BlockNumber block, PageKind kind)
 
 	if ((kind == PAGE_META) != (block == HNSWC_META_BLOCK) ||
 		(kind == PAGE_VECTOR && check->layout->vector_size == 0) ||
-		((kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER) && check->state->map_stride == 0) ||
+		((kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER) &&
+		 check->state->shape.map_stride == 0) ||
 		(kind == PAGE_PARAMS) != (block >= params && block < params_end))
 		page_corrupted(check->index, block,
 					   psprintf("a page of %s is where none can be", rules[kind].name));

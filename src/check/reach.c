@@ -21,7 +21,7 @@
 #include "am/am.h"
 #include "check/check.h"
 #include "common/pg_prng.h"
-#include "graph/memory.h"
+#include "memory.h"
 #include "miscadmin.h"
 
 /* A node is met. */

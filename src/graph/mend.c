@@ -6,7 +6,7 @@
  * last link from outside into a cluster, or the only upper node in it, may have gone. Then no
  * search begins near the cluster and none walks into it, and what is inserted there later gets
  * neighbours in another one. So vacuum has those nodes mended for which that may be so
- * (am/vacuum_mend.c).
+ * (node/vacuum_mend.c).
  *
  * What callers may rely on: no lock is held. Nodes are created complete with their links before any
  * other node links to them, and lists are changed as in link.c: whoever stops in between leaves a

@@ -10,7 +10,7 @@
 #include "postgres.h"
 
 #include "graph/graph.h"
-#include "graph/memory.h"
+#include "memory.h"
 
 GraphProbe *
 graph_probe_create(GraphStore *store, int dims)

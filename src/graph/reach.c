@@ -18,7 +18,7 @@
 #include "common/pg_prng.h"
 #include "distance/distance.h"
 #include "graph/graph.h"
-#include "graph/memory.h"
+#include "memory.h"
 #include "miscadmin.h"
 
 /*

@@ -8,8 +8,8 @@
 #include "postgres.h"
 
 #include "graph/graph.h"
-#include "graph/memory.h"
 #include "graph/order.h"
+#include "memory.h"
 
 /*
  * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit

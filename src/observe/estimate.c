@@ -11,11 +11,11 @@
 
 #include "access/genam.h"
 #include "am/am.h"
-#include "am/build.h"
-#include "am/own.h"
+#include "build/build.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type.h"
 #include "code/code.h"
+#include "column/own.h"
 #include "commands/defrem.h"
 #include "observe/observe.h"
 #include "utils/builtins.h"

@@ -2,11 +2,11 @@
  * explain.c: what scans did, in EXPLAIN (ANALYZE): from PostgreSQL 18 on, which has a hook for it.
  *
  * The numbers are the sums of all loops of the plan's node, as the counters are
- * (am/counters.h).  In text they are one line, in other formats a property each.
+ * (rank/counters.h).  In text they are one line, in other formats a property each.
  */
 #include "postgres.h"
 
-#include "am/counters.h"
+#include "am/am.h"
 #include "compat.h"
 #include "nodes/execnodes.h"
 #include "observe/observe.h"
@@ -51,7 +51,7 @@ explain_node(PlanState *node, List *ancestors, const char *relationship, const c
 	if (previous_explain_node)
 		previous_explain_node(node, ancestors, relationship, plan_name, es);
 	if (!es->analyze || !IsA(node, IndexScanState) ||
-		!counters_of(((IndexScanState *) node)->iss_ScanDesc, &counters))
+		!scan_counters(((IndexScanState *) node)->iss_ScanDesc, &counters))
 		return;
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 		explain_text(&counters, es);

@@ -5,9 +5,9 @@
  */
 #include "postgres.h"
 
-#include "am/counters.h"
 #include "fmgr.h"
 #include "observe/observe.h"
+#include "rank/counters.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(hnsw_last_scan);

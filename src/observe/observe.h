@@ -18,7 +18,7 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "am/element.h"
+#include "column/element.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"

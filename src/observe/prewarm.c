@@ -159,8 +159,8 @@ static BlockNumber
 read_nodes(Prewarm *prewarm, NodeId entry)
 {
 	PageStore *pages = page_store_open(prewarm->reader.index, prewarm->state, true);
-	int nparams =
-		(int) ((code_params_size(&prewarm->state->spec) + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE);
+	int nparams = (int) ((code_params_size(&prewarm->state->shape.spec) + PAGE_STREAM_SIZE - 1) /
+						 PAGE_STREAM_SIZE);
 	int layer;
 
 	prewarm->blocks =
@@ -217,7 +217,7 @@ hnsw_prewarm(PG_FUNCTION_ARGS)
 	target_open(&target, PG_GETARG_OID(0), true);
 	prewarm.state = index_state_get(target.index, &entry);
 	prewarm.nblocks = RelationGetNumberOfBlocks(target.index);
-	index_state_grow(prewarm.state, prewarm.nblocks);
+	page_cache_grow(&prewarm.state->cache, prewarm.nblocks);
 	reader_init(&prewarm.reader, target.index, prewarm.state);
 	n = prewarm.what == PREWARM_ALL ? read_all(&prewarm) : read_nodes(&prewarm, entry);
 	target_close(&target);

@@ -20,13 +20,13 @@
 
 #include <math.h>
 
-#include "am/counters.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "observe/observe.h"
 #include "planner/planner.h"
 #include "portability/instr_time.h"
+#include "rank/counters.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"

@@ -17,11 +17,11 @@
 
 #include <math.h>
 
-#include "am/element.h"
 #include "catalog/pg_type.h"
 #include "code/code.h"
+#include "column/element.h"
 #include "common/pg_prng.h"
-#include "graph/memory.h"
+#include "memory.h"
 #include "miscadmin.h"
 #include "observe/observe.h"
 #include "storage/bufmgr.h"
@@ -208,7 +208,7 @@ count_pages(Stats *stats, bool exact)
 static double
 centroid_drift(const Stats *stats)
 {
-	const CodeSpec *spec = &stats->state->spec;
+	const CodeSpec *spec = &stats->state->shape.spec;
 	int n = stats->sample.n;
 	float *centroid;
 	float *vector;
@@ -265,11 +265,11 @@ add_shape(ResultRow *row, const IndexTarget *target, const IndexState *state)
 
 	row_add(row, Int32GetDatum(HNSWC_VERSION));
 	row_add(row, CStringGetTextDatum(target->type->type_name));
-	row_add(row, Int32GetDatum(state->spec.dims));
-	row_add(row, Int32GetDatum(state->m));
-	row_add(row, Int32GetDatum(state->ef_construction));
-	row_add(row, Int32GetDatum(state->spec.bits));
-	row_add(row, CStringGetTextDatum(sources[state->rerank]));
+	row_add(row, Int32GetDatum(state->shape.spec.dims));
+	row_add(row, Int32GetDatum(state->shape.m));
+	row_add(row, Int32GetDatum(state->shape.ef_construction));
+	row_add(row, Int32GetDatum(state->shape.spec.bits));
+	row_add(row, CStringGetTextDatum(sources[state->shape.rerank]));
 }
 
 /* Arrays of nodes and of their mean links, from layer 0 to the highest that was met. */
@@ -383,7 +383,7 @@ hnsw_stats(PG_FUNCTION_ARGS)
 	stats.index = target.index;
 	stats.state = index_state_get(target.index, &entry);
 	stats.nblocks = RelationGetNumberOfBlocks(target.index);
-	index_state_grow(stats.state, stats.nblocks);
+	page_cache_grow(&stats.state->cache, stats.nblocks);
 	reader_init(&stats.reader, target.index, stats.state);
 	stats.reader.strategy = GetAccessStrategy(BAS_BULKREAD);
 	stats.sample.codes = MemoryContextAllocHuge(

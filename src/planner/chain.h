@@ -23,7 +23,7 @@
 
 #include "postgres.h"
 
-#include "am/own.h"
+#include "column/own.h"
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 

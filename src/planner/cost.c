@@ -23,7 +23,7 @@
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "am/am.h"
-#include "am/element.h"
+#include "column/element.h"
 #include "compat.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"

@@ -1,17 +1,17 @@
 /*
  * filtered_cost.c: what a filtered scan costs, for the planner.
  *
- * The bitmap, and then what the scan will do with it by am/filter_model.h: each of its rows is
+ * The bitmap, and then what the scan will do with it by rank/filter_model.h: each of its rows is
  * measured, or the graph is walked. All of that comes before the first row. A row that is returned
  * is measured exactly and fetched from the table, like that of a plain scan.
  */
 #include "postgres.h"
 
-#include "am/filter_model.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "planner/cost.h"
 #include "planner/filtered.h"
+#include "rank/filter_model.h"
 #include "utils/spccache.h"
 
 /*

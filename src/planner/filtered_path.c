@@ -17,7 +17,8 @@
  */
 #include "postgres.h"
 
-#include "am/own.h"
+#include "am/am.h"
+#include "column/own.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/pathnode.h"

@@ -4,8 +4,8 @@
  *
  * When the first row is asked for, the child makes its bitmap, as it does for a bitmap heap scan.
  * The bitmap is copied to a set of rows, and a scan of the index of ours is begun that returns rows
- * of that set only (am/filter.h). Rows come from there as they do for an index scan: those that the
- * snapshot sees. Where the bitmap is not exact, the conditions that it is for are checked once
+ * of that set only (rank/filter.h). Rows come from there as they do for an index scan: those that
+ * the snapshot sees. Where the bitmap is not exact, the conditions that it is for are checked once
  * more; then come the filter and the columns, which are the executor's own.
  *
  * A rescan begins the index's scan anew, and has a new bitmap made if the child's parameters have
@@ -18,7 +18,6 @@
 #include "access/genam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
-#include "am/filter.h"
 #include "commands/explain.h"
 #include "compat.h"
 #include "executor/executor.h"
@@ -26,6 +25,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "planner/filtered.h"
+#include "rank/filter.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"

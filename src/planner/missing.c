@@ -30,7 +30,7 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "am/am.h"
-#include "am/element.h"
+#include "column/element.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"

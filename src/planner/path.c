@@ -29,8 +29,8 @@
 #include "postgres.h"
 
 #include "am/am.h"
-#include "am/own.h"
 #include "catalog/pg_type.h"
+#include "column/own.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"

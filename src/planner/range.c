@@ -18,9 +18,9 @@
 
 #include "access/genam.h"
 #include "am/am.h"
-#include "am/own.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "column/own.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"

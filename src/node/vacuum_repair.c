@@ -1,0 +1,173 @@
+/*
+ * vacuum_repair.c: taking dead nodes out of an index's graph.
+ *
+ * Waits until no insert is left that has seen the dead nodes alive. Then goes over all node pages,
+ * also those that have come since the run began: a live node that links to a dead one is repaired
+ * by the graph layer. On the way it notes who has, and who had, a node above it. The entry point is
+ * made a live one. What is hard to find then, though nothing of it was removed, is vacuum_mend.c's.
+ *
+ * Afterwards nothing leads to a dead node any more; see src/node/README.
+ *
+ * Locks: the insert lock, exclusively, for a moment; the share lock of a page while its lists are
+ * looked at; for changes what the page store takes.
+ */
+#include "postgres.h"
+
+#include "commands/vacuum.h"
+#include "compat.h"
+#include "memory.h"
+#include "miscadmin.h"
+#include "node/vacuum.h"
+
+static bool
+is_dead(NodeId node, void *arg)
+{
+	return node_set_has(&((HnswVacuum *) arg)->dead, node);
+}
+
+/* What the repair of an index needs. */
+typedef struct Repairer
+{
+	GraphRepair *repair;
+	GraphInsert *insert;
+	GraphProbe *probe;
+} Repairer;
+
+static void
+repairer_init(Repairer *repairer, HnswVacuum *vacuum)
+{
+	GraphStore *store = &vacuum->pages->store;
+
+	repairer->repair = graph_repair_create(store, is_dead, vacuum);
+	repairer->insert = graph_insert_create(store, vacuum->reader->state->shape.ef_construction);
+	repairer->probe = graph_probe_create(store, vacuum->reader->state->shape.spec.dims);
+}
+
+/* Adds a node to a set, unless it has come since the run began. */
+static void
+note_node(NodeSet *set, NodeId node)
+{
+	if (node < set->size)
+		node_set_add(set, node);
+}
+
+/*
+ * Does a live node link to a dead one? Notes who has, or had, a node above it, and the highest
+ * layer.
+ */
+static bool
+needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
+{
+	NodeId links[GRAPH_MAX_LINKS];
+	int n = links_read(slot_links(vacuum->layout, slot),
+					   GRAPH_CAPACITY(vacuum->layout->m, slot->layer), links);
+
+	if (slot->layer > 0 && slot->state == SLOT_DEAD)
+		note_node(&vacuum->orphans, slot->next);
+	if (!slot_is_live(slot))
+		return false;
+	Assert(!node_set_has(&vacuum->dead, node));
+	if (slot->layer > 0)
+		note_node(&vacuum->raised, slot->next);
+	if (slot->layer > vacuum->top_layer)
+	{
+		vacuum->top = node;
+		vacuum->top_layer = slot->layer;
+	}
+	for (int i = 0; i < n; i++)
+		if (node_set_has(&vacuum->dead, links[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Repairs a node. If nearly all around it is dead, or if it is above layer 0, where few nodes have
+ * to lead everywhere, it is searched for anew later.
+ */
+static void
+repair_node(HnswVacuum *vacuum, Repairer *repairer, NodeId node, int layer)
+{
+	if (graph_repair_node(repairer->repair, node, layer) && (layer > 0 || repairer->repair->poor))
+		note_node(&vacuum->poor, node);
+}
+
+/* Repairs the nodes of a page. */
+static void
+repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
+{
+	NodeId nodes[BLCKSZ / sizeof(Slot)];
+	uint8 layers[BLCKSZ / sizeof(Slot)];
+	int n = 0;
+	Buffer buffer = reader_lock_any(vacuum->reader, block, BUFFER_LOCK_SHARE);
+	Page page = BufferGetPage(buffer);
+
+	/* pages that have come since the run began may be of any kind */
+	if (!PageIsNew(page) &&
+		(page_tail(page)->kind == PAGE_ELEMENT || page_tail(page)->kind == PAGE_UPPER))
+	{
+		uint32 used;
+
+		page_check(vacuum->info->index, block, page, PAGE_ANY_NODE);
+		used = page_used(vacuum->reader, block, page);
+		for (uint32 i = 0; i < used; i++)
+		{
+			Slot *slot = page_slot(vacuum->layout, page, i);
+
+			nodes[n] = node_address(vacuum->layout, block, i);
+			layers[n] = slot->layer;
+			if (needs_repair(vacuum, nodes[n], slot))
+				n++;
+		}
+	}
+	UnlockReleaseBuffer(buffer);
+	for (int i = 0; i < n; i++)
+	{
+		repair_node(vacuum, repairer, nodes[i], layers[i]);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Makes a live node the entry point if that is dead, or lower than it could be. */
+static void
+repair_entry(HnswVacuum *vacuum)
+{
+	GraphStore *store = &vacuum->pages->store;
+
+	for (;;)
+	{
+		int layer;
+		NodeId entry = store->entry(store, &layer);
+		bool dead = entry != NODE_NONE && node_set_has(&vacuum->dead, entry);
+
+		/* what an insert has made the entry point meanwhile is alive */
+		if (!dead && layer >= vacuum->top_layer)
+			return;
+		Assert(!node_set_has(&vacuum->dead, vacuum->top));
+		if (store->set_entry(store, entry, vacuum->top, Max(vacuum->top_layer, 0)))
+			return;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+vacuum_repair(HnswVacuum *vacuum)
+{
+	Repairer repairer;
+	BlockNumber nblocks;
+
+	Assert(vacuum->dead.count > 0 && vacuum->top == NODE_NONE);
+	repairer_init(&repairer, vacuum);
+	index_insert_barrier(vacuum->info->index);
+	nblocks = RelationGetNumberOfBlocks(vacuum->info->index);
+	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < nblocks; block++)
+	{
+		uint8 kind = block < vacuum->nblocks ? vacuum->blocks[block] & BLOCK_KIND : PAGE_ANY_NODE;
+
+		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE)
+			continue;
+		VACUUM_DELAY_POINT();
+		repair_page(vacuum, &repairer, block);
+	}
+	repair_entry(vacuum);
+	vacuum_mend(vacuum, repairer.insert, repairer.probe);
+}

@@ -1,0 +1,28 @@
+/*
+ * settings.h: how a scan searches.  Where that comes from is am/settings.c's.
+ */
+#ifndef HNSWC_SETTINGS_H
+#define HNSWC_SETTINGS_H
+
+#include "postgres.h"
+
+#define HNSWC_MAX_EF_SEARCH 1000
+
+typedef enum IterativeScan
+{
+	ITERATIVE_SCAN_OFF,
+	ITERATIVE_SCAN_STRICT,
+	ITERATIVE_SCAN_RELAXED,
+} IterativeScan;
+
+/* How a scan searches.  See the settings of the same names. */
+typedef struct ScanSettings
+{
+	int ef_search;
+	bool adaptive_search;
+	int iterative_scan; /* IterativeScan */
+	int max_scan_tuples;
+	double scan_mem_multiplier;
+} ScanSettings;
+
+#endif /* HNSWC_SETTINGS_H */
