@@ -33,20 +33,21 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 	GraphInsert *insert = graph_insert_create(&pages->store, state->shape.ef_construction);
 	CodeQuery *query = coder_query(state->coder, palloc_on_line(code_query_size(state->coder)),
 								   vector, palloc_on_line(coder_scratch_size(state->coder)));
+	NewElement stored = {*heap_tid};
+	GraphElement element = {.stored = &stored, .base = NODE_NONE};
 	BlockNumber lock;
 
 	code_query_relative(query);
-	pages->element.heap_tid = *heap_tid;
-	pages->element.code = encode(state->coder, state->layout.code_size, vector);
+	element.code = stored.code = encode(state->coder, state->layout.code_size, vector);
 	if (state->layout.vector_size > 0)
-		pages->element.vector = encode(state->vector_coder, state->layout.vector_size, vector);
+		stored.vector = encode(state->vector_coder, state->layout.vector_size, vector);
 	/* neighbours are told apart by finer codes than they are found by: then the row is, too */
 	if (pages->store.select_coder != pages->store.coder)
 		insert->select_query =
 			coder_query(state->vector_coder, palloc_on_line(code_query_size(state->vector_coder)),
 						vector, palloc_on_line(coder_scratch_size(state->vector_coder)));
 	lock = index_insert_lock(index);
-	graph_insert(insert, query, pages->element.code, graph_random_layer(state->shape.m));
+	graph_insert(insert, query, &element, graph_random_layer(state->shape.m));
 	index_insert_unlock(index, lock);
 }
 

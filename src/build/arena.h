@@ -103,10 +103,6 @@ typedef struct Arena
 	Page fill[PAGE_NODE_KINDS];
 	BlockNumber fill_block[PAGE_NODE_KINDS];
 	uint32 fill_cluster; /* that of the element page */
-	/* the element being inserted */
-	NewElement element;
-	const void *side_code; /* its code for the build, if that is another one */
-	NodeId created;
 	const void **code_pointers;
 	float *distances;
 	char *vector_copy;

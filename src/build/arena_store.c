@@ -127,7 +127,8 @@ take_slot(Arena *arena, PageKind kind, NodeId *node)
 }
 
 static NodeId
-arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, int n)
+arena_create(GraphStore *store, const GraphElement *element, int layer, NodeId below,
+			 const NodeId *links, int n)
 {
 	Arena *arena = arena_of(store);
 	const PageLayout *layout = arena->layout;
@@ -138,8 +139,7 @@ arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, in
 	Assert((layer == 0) == (below == NODE_NONE));
 	if (layer == 0)
 	{
-		arena->created = node;
-		slot->u.heap_tid = arena->element.heap_tid;
+		slot->u.heap_tid = element->stored->heap_tid;
 		if (layout->vector_size > 0)
 		{
 			PageTail *tail = page_tail(arena->fill[PAGE_ELEMENT]);
@@ -148,17 +148,17 @@ arena_create(GraphStore *store, int layer, NodeId below, const NodeId *links, in
 
 			vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node),
 						 &block, &offset);
-			vector_write(&arena->reader, block, offset, arena->element.vector, false);
+			vector_write(&arena->reader, block, offset, element->stored->vector, false);
 		}
 	}
 	else
-		slot_set_base(slot, arena->created);
+		slot_set_base(slot, element->base);
 	slot->generation = NO_GENERATION;
 	slot->layer = (uint8) layer;
 	slot->next = below;
-	memcpy(slot_code(layout, slot), arena->element.code, layout->code_size);
+	memcpy(slot_code(layout, slot), element->stored->code, layout->code_size);
 	if (arena->shared->side_size > 0)
-		memcpy(arena_code(arena, node), arena->side_code, arena->shared->side_size);
+		memcpy(arena_code(arena, node), element->code, arena->shared->side_size);
 	memcpy(slot_links(layout, slot), links, n * sizeof(NodeId));
 	*arena_selected(arena, node) = store->fill ? 0 : (uint8) n;
 	slot->state = SLOT_LIVE;
@@ -207,7 +207,7 @@ arena_store_selected(GraphStore *store, NodeId node, int layer)
 }
 
 static bool
-element_equals(Arena *arena, NodeId node)
+element_equals(Arena *arena, const GraphElement *element, NodeId node)
 {
 	const PageLayout *layout = arena->layout;
 	Slot *slot = arena_slot(arena, node);
@@ -215,14 +215,14 @@ element_equals(Arena *arena, NodeId node)
 	BlockNumber block;
 	uint32 offset;
 
-	if (memcmp(slot_code(layout, slot), arena->element.code, layout->code_size) != 0)
+	if (memcmp(slot_code(layout, slot), element->stored->code, layout->code_size) != 0)
 		return false;
 	if (layout->vector_size == 0)
 		return true;
 	vector_place(layout, tail->vector_block, tail->vector_offset, node_slot(layout, node), &block,
 				 &offset);
 	vector_read(&arena->reader, block, offset, arena->vector_copy);
-	return memcmp(arena->vector_copy, arena->element.vector, layout->vector_size) == 0;
+	return memcmp(arena->vector_copy, element->stored->vector, layout->vector_size) == 0;
 }
 
 /*
@@ -230,7 +230,7 @@ element_equals(Arena *arena, NodeId node)
  * element's spinlock.
  */
 static bool
-first_list_add(Arena *arena, Slot *element)
+first_list_add(Arena *arena, Slot *element, ItemPointer tid)
 {
 	DuplicateSlot *list;
 
@@ -240,27 +240,28 @@ first_list_add(Arena *arena, Slot *element)
 	Assert(list->state == SLOT_LIVE && list->count <= arena->layout->duplicates_per_slot);
 	if (list->count == arena->layout->duplicates_per_slot)
 		return false;
-	list->tids[list->count++] = arena->element.heap_tid;
+	list->tids[list->count++] = *tid;
 	return true;
 }
 
 static bool
-arena_absorb(GraphStore *store, NodeId node, int generation)
+arena_absorb(GraphStore *store, const GraphElement *element, NodeId node, int generation)
 {
 	Arena *arena = arena_of(store);
-	Slot *element = arena_slot(arena, node);
+	ItemPointerData tid = element->stored->heap_tid;
+	Slot *equal = arena_slot(arena, node);
 	slock_t *lock = node_lock(arena, node);
 	DuplicateSlot *list;
 	NodeId list_node;
 	bool added;
 
-	if (!element_equals(arena, node))
+	if (!element_equals(arena, element, node))
 		return false;
 	/* a spinlock is no place to attach memory from: resolve the list's chunk before */
-	if (element->next != NODE_NONE)
-		(void) arena_slot(arena, element->next);
+	if (equal->next != NODE_NONE)
+		(void) arena_slot(arena, equal->next);
 	SpinLockAcquire(lock);
-	added = first_list_add(arena, element);
+	added = first_list_add(arena, equal, &tid);
 	SpinLockRelease(lock);
 	if (added)
 		return true;
@@ -270,11 +271,11 @@ arena_absorb(GraphStore *store, NodeId node, int generation)
 	list->count = 1;
 	list->generation = NO_GENERATION;
 	list->state = SLOT_LIVE;
-	list->tids[0] = arena->element.heap_tid;
+	list->tids[0] = tid;
 	SpinLockAcquire(lock);
-	list->next = element->next;
+	list->next = equal->next;
 	pg_write_barrier();
-	element->next = list_node;
+	equal->next = list_node;
 	SpinLockRelease(lock);
 	return true;
 }

@@ -99,11 +99,13 @@ encode_row(BuildRows *rows)
 }
 
 static void
-fill_element(BuildRows *rows, NewElement *element, ItemPointer tid)
+insert_element(BuildRows *rows, GraphInsert *insert, const CodeQuery *query, const void *code,
+			   ItemPointer tid, int layer)
 {
-	element->heap_tid = *tid;
-	element->code = rows->code;
-	element->vector = rows->stored;
+	NewElement stored = {*tid, rows->code, rows->stored};
+	GraphElement element = {code, &stored, NODE_NONE};
+
+	graph_insert(insert, query, &element, layer);
 }
 
 /* Inserts into the arena; false if it is full or gone. */
@@ -120,13 +122,9 @@ insert_in_memory(BuildRows *rows, ItemPointer tid, int layer)
 	LWLockAcquire(&shared->flush_lock, LW_SHARED);
 	if (!shared->flushed && arena_reserve(rows->arena, rows->query))
 	{
-		Arena *arena = rows->arena;
-
-		fill_element(rows, &arena->element, tid);
-		arena->side_code = rows->side_code;
-		graph_insert(rows->insert, rows->query, rows->side_code ? rows->side_code : rows->code,
-					 layer);
-		arena_release(arena);
+		insert_element(rows, rows->insert, rows->query,
+					   rows->side_code ? rows->side_code : rows->code, tid, layer);
+		arena_release(rows->arena);
 		done = true;
 	}
 	LWLockRelease(&shared->flush_lock);
@@ -170,10 +168,9 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 		if (rows->report)
 			progress_phase(PHASE_INSERT_ON_DISK);
 	}
-	fill_element(rows, &rows->pages->element, tid);
 	coder_query(state->coder, rows->page_query, rows->vector, rows->scratch);
 	code_query_relative(rows->page_query);
-	graph_insert(rows->page_insert, rows->page_query, rows->code, layer);
+	insert_element(rows, rows->page_insert, rows->page_query, rows->code, tid, layer);
 }
 
 static void

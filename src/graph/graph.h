@@ -80,6 +80,15 @@ typedef struct Candidate
 
 typedef struct GraphStore GraphStore;
 
+/* An element that is inserted, or that gets another node. */
+typedef struct GraphElement
+{
+	const void *code; /* of the store's coder: walks measure it by that */
+	const struct NewElement
+		*stored; /* what the store keeps of it; the graph does not look into it */
+	NodeId base; /* its node on layer 0; NODE_NONE: it has none yet */
+} GraphElement;
+
 /*
  * The door. All functions may raise errors (a damaged page, an interrupt). `layer` is the layer the
  * caller is on: a node that is not on it (its slot was reused) is passed over.
@@ -123,13 +132,13 @@ struct GraphStore
 	/* Makes `node` the entry point if `expected` still is. */
 	bool (*set_entry)(GraphStore *store, NodeId expected, NodeId node, int layer);
 
-	/* Writes a node of the element being inserted, complete with its links. */
-	NodeId (*create)(GraphStore *store, int layer, NodeId below, const NodeId *links, int n);
+	/* Writes a node of an element, complete with its links. */
+	NodeId (*create)(GraphStore *store, const GraphElement *element, int layer, NodeId below,
+					 const NodeId *links, int n);
 	/*
-	 * Hangs the element being inserted on `node` as a duplicate, if both are equal in all that the
-	 * index stores.
+	 * Hangs a new element on `node` as a duplicate, if both are equal in all that the index stores.
 	 */
-	bool (*absorb)(GraphStore *store, NodeId node, int generation);
+	bool (*absorb)(GraphStore *store, const GraphElement *element, NodeId node, int generation);
 	/*
 	 * Leaves out of a set of nodes those that are not alive now, and returns how many are left.
 	 * What visit() says is as it was read, perhaps without care; what is linked to has to be
@@ -370,11 +379,9 @@ extern GraphInsert *graph_insert_create(GraphStore *store, int ef_construction);
  * with a small ef where near-duplicates cluster.
  */
 extern int graph_random_layer(int m);
-/*
- * Inserts the element that the store is holding for create(). `query` and `code` are of the store's
- * coder.
- */
-extern void graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int layer);
+/* Inserts an element, and fills in its base.  `query` is of the store's coder. */
+extern void graph_insert(GraphInsert *insert, const CodeQuery *query, GraphElement *element,
+						 int layer);
 
 /* probe.c */
 
@@ -406,8 +413,8 @@ extern void graph_reconnect(GraphInsert *insert, const GraphProbe *probe, NodeId
  * up to the layer on which they do not; the store is holding it for create(). Returns whether
  * anything was done.
  */
-extern bool graph_mend(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer,
-					   bool may_raise);
+extern bool graph_mend(GraphInsert *insert, const GraphProbe *probe, const GraphElement *element,
+					   NodeId node, int layer, bool may_raise);
 
 /* repair.c */
 

@@ -104,17 +104,18 @@ insert_is_covered(const GraphSearch *search)
  * that are as far as the element's own code is from it need a look.
  */
 static bool
-insert_absorbed(GraphInsert *insert, const CodeQuery *query, const void *code)
+insert_absorbed(GraphInsert *insert, const CodeQuery *query, const GraphElement *element)
 {
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
-	float own = code_distance(query, code, NULL);
+	float own = code_distance(query, element->code, NULL);
 
 	for (int i = 0; i < search->npool; i++)
 	{
 		Candidate *candidate = &search->pool[i];
 
-		if (candidate->dist == own && store->absorb(store, candidate->node, candidate->generation))
+		if (candidate->dist == own &&
+			store->absorb(store, element, candidate->node, candidate->generation))
 			return true;
 	}
 	return false;
@@ -194,8 +195,8 @@ insert_add_far(GraphInsert *insert, const CodeQuery *query, int layer)
  * insert_find_links().
  */
 static int
-insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *code, int layer,
-					int nentries, bool *absorbed)
+insert_search_layer(GraphInsert *insert, const CodeQuery *query, const GraphElement *element,
+					int layer, int nentries, bool *absorbed)
 {
 	GraphStore *store = insert->store;
 	GraphSearch *search = insert->search;
@@ -220,7 +221,7 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
 			nentries = graph_search_keep_entries(search, GRAPH_MAX_ENTRIES);
 		insert->lost = !insert_is_covered(search);
 		insert_keep_live(search, NODE_NONE);
-		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, code)))
+		if (layer == 0 && absorbed != NULL && (*absorbed = insert_absorbed(insert, query, element)))
 			return nentries;
 		insert_add_far(insert, query, layer);
 		/* if all that were selected have died meanwhile, the next search knows */
@@ -237,8 +238,8 @@ insert_search_layer(GraphInsert *insert, const CodeQuery *query, const void *cod
  * whose nodes are there already.
  */
 static bool
-insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code, int *layer,
-				  bool *absorbed)
+insert_find_links(GraphInsert *insert, const CodeQuery *query, const GraphElement *element,
+				  int *layer, bool *absorbed)
 {
 	bool raise;
 
@@ -252,7 +253,7 @@ insert_find_links(GraphInsert *insert, const CodeQuery *query, const void *code,
 		raise = false;
 		for (int on = Min(*layer, top); on >= 0 && nentries > 0 && !raise; on--)
 		{
-			nentries = insert_search_layer(insert, query, code, on, nentries, absorbed);
+			nentries = insert_search_layer(insert, query, element, on, nentries, absorbed);
 			if (absorbed != NULL && *absorbed)
 				return true;
 			raise = absorbed != NULL && on == *layer && on < top && insert->lost;
@@ -285,21 +286,24 @@ insert_raise_entry(GraphStore *store, NodeId created, int layer)
 }
 
 void
-graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int layer)
+graph_insert(GraphInsert *insert, const CodeQuery *query, GraphElement *element, int layer)
 {
 	GraphStore *store = insert->store;
 	NodeId created[GRAPH_MAX_LAYER + 1] = {NODE_NONE};
 	bool absorbed = false;
 	int top;
 	NodeId entry = store->entry(store, &top);
-	bool found = insert_find_links(insert, query, code, &layer, &absorbed);
+	bool found = insert_find_links(insert, query, element, &layer, &absorbed);
 
-	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER);
+	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER && element->base == NODE_NONE);
 	if (absorbed)
 		return;
 	for (int on = 0; on <= layer; on++)
-		created[on] = store->create(store, on, on == 0 ? NODE_NONE : created[on - 1],
+	{
+		created[on] = store->create(store, element, on, on == 0 ? NODE_NONE : created[on - 1],
 									insert->links[on], insert->nlinks[on]);
+		element->base = created[0];
+	}
 	while (!found)
 	{
 		/*
@@ -310,7 +314,7 @@ graph_insert(GraphInsert *insert, const CodeQuery *query, const void *code, int 
 			return;
 		/* the entry point is another one meanwhile: link to what is there now */
 		entry = store->entry(store, &top);
-		found = insert_find_links(insert, query, code, &layer, NULL);
+		found = insert_find_links(insert, query, element, &layer, NULL);
 		for (int on = 0; on <= layer && found; on++)
 			store->relink(store, created[on], on, NULL, 0, insert->links[on], insert->nlinks[on]);
 		CHECK_FOR_INTERRUPTS();

@@ -72,11 +72,12 @@ graph_reconnect(GraphInsert *insert, const GraphProbe *probe, NodeId node, int l
 
 /* Gives the element that has `node` on its highest layer one on the next; returns that. */
 static NodeId
-mend_raise(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer)
+mend_raise(GraphInsert *insert, const GraphProbe *probe, const GraphElement *element, NodeId node,
+		   int layer)
 {
 	GraphStore *store = insert->store;
 	int n = mend_select(insert, probe, NODE_NONE, layer + 1);
-	NodeId above = store->create(store, layer + 1, node, insert->links[layer + 1], n);
+	NodeId above = store->create(store, element, layer + 1, node, insert->links[layer + 1], n);
 
 	Assert(above != NODE_NONE && above != node);
 	graph_link_all_back(insert, layer + 1, above);
@@ -84,7 +85,8 @@ mend_raise(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer)
 }
 
 bool
-graph_mend(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer, bool may_raise)
+graph_mend(GraphInsert *insert, const GraphProbe *probe, const GraphElement *element, NodeId node,
+		   int layer, bool may_raise)
 {
 	GraphSearch *search = insert->search;
 	bool found;
@@ -102,7 +104,7 @@ graph_mend(GraphInsert *insert, const GraphProbe *probe, NodeId node, int layer,
 	for (int on = layer + 1; may_raise && on <= top && mend_search(insert, probe, on, &top); on++)
 	{
 		covered = on >= top || insert_is_covered(search);
-		node = mend_raise(insert, probe, node, on - 1);
+		node = mend_raise(insert, probe, element, node, on - 1);
 		if (covered)
 			break;
 	}

@@ -240,7 +240,7 @@ extern int nodes_measure(PageReader *reader, const CodeQuery *query, int layer, 
 
 /* store.c */
 
-/* The element that an insert is about to add. */
+/* What is kept of an element that is inserted: GraphElement.stored. */
 typedef struct NewElement
 {
 	ItemPointerData heap_tid;
@@ -262,9 +262,7 @@ typedef struct PageStore
 	bool wal;           /* log changes: false while building */
 	NodeId known_entry; /* the entry point a scan was opened with; NODE_NONE: ask the meta page */
 	FetchedNodes fetched[2];
-	NewElement element;
-	NodeId created; /* the element's slot on layer 0 */
-	char *copies;   /* codes() copies here */
+	char *copies; /* codes() copies here */
 	Size copies_size;
 	char *vector_copy; /* room for one vector of the stream */
 	/*
@@ -357,7 +355,8 @@ typedef struct MapPlace
  * Makes sure that the row map has a page for a row. May take the lock of the meta page and of pages
  * of the map; the caller holds none.
  */
-extern void rowmap_reserve(PageReader *reader, ItemPointer tid, bool wal, MapPlace *place);
+extern void rowmap_reserve(PageReader *reader, const ItemPointerData *tid, bool wal,
+						   MapPlace *place);
 /*
  * Adds the change of an entry to an edit. Returns the leaf's buffer, exclusively locked, which the
  * caller releases behind the edit; InvalidBuffer if there is no place. Of all locks of pages this

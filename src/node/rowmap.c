@@ -127,7 +127,7 @@ make_leaf(PageReader *reader, uint32 leaf, bool wal)
 }
 
 void
-rowmap_reserve(PageReader *reader, ItemPointer tid, bool wal, MapPlace *place)
+rowmap_reserve(PageReader *reader, const ItemPointerData *tid, bool wal, MapPlace *place)
 {
 	IndexState *state = reader->state;
 	BlockNumber heap_block = ItemPointerGetBlockNumber(tid);

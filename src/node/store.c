@@ -295,8 +295,8 @@ page_store_codes(GraphStore *store, int layer, const NodeId *nodes, int n, const
 
 /* Adds the contents of a new slot to an edit. */
 static void
-write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId below,
-		   const NodeId *links, int n)
+write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, const GraphElement *element,
+		   int layer, NodeId below, const NodeId *links, int n)
 {
 	const PageLayout *layout = &pages->reader.state->layout;
 	Slot head = {0};
@@ -304,9 +304,9 @@ write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId
 	Slot *slot = place->target;
 
 	if (layer == 0)
-		head.u.heap_tid = pages->element.heap_tid;
+		head.u.heap_tid = element->stored->heap_tid;
 	else
-		slot_set_base(&head, pages->created);
+		slot_set_base(&head, element->base);
 	head.generation = place->generation;
 	head.state = SLOT_LIVE;
 	head.layer = (uint8) layer;
@@ -314,7 +314,7 @@ write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId
 	Assert(n <= 2 * layout->m);
 	memcpy(list, links, n * sizeof(NodeId));
 	edit_write(edit, place->page, slot, &head, sizeof(head));
-	edit_write(edit, place->page, slot_code(layout, slot), pages->element.code, layout->code_size);
+	edit_write(edit, place->page, slot_code(layout, slot), element->code, layout->code_size);
 	/* a slot never used is zero already */
 	if (place->generation > 1)
 		n = 2 * layout->m;
@@ -323,7 +323,8 @@ write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, int layer, NodeId
 }
 
 static NodeId
-page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *links, int n)
+page_store_create(GraphStore *store, const GraphElement *element, int layer, NodeId below,
+				  const NodeId *links, int n)
 {
 	PageStore *pages = page_store(store);
 	PageReader *reader = &pages->reader;
@@ -334,18 +335,15 @@ page_store_create(GraphStore *store, int layer, NodeId below, const NodeId *link
 
 	Assert(layer >= 0 && layer <= GRAPH_MAX_LAYER && n <= GRAPH_CAPACITY(store->m, layer));
 	Assert((layer == 0) == (below == NODE_NONE));
+	Assert((layer == 0) == (element->base == NODE_NONE));
 	if (layer == 0)
-		rowmap_reserve(reader, &pages->element.heap_tid, pages->wal, &entry);
+		rowmap_reserve(reader, &element->stored->heap_tid, pages->wal, &entry);
 	edit_init(&edit, reader->index, pages->wal);
 	alloc_slot(reader, &edit, layer_kind(layer), &place);
-	if (layer == 0)
-	{
-		pages->created = place.node;
-		if (reader->state->layout.vector_size > 0)
-			vector_write(reader, place.vector_block, place.vector_offset, pages->element.vector,
-						 pages->wal);
-	}
-	write_slot(pages, &edit, &place, layer, below, links, n);
+	if (layer == 0 && reader->state->layout.vector_size > 0)
+		vector_write(reader, place.vector_block, place.vector_offset, element->stored->vector,
+					 pages->wal);
+	write_slot(pages, &edit, &place, element, layer, below, links, n);
 	map_buffer = rowmap_edit(reader, &edit, &entry, place.node);
 	edit_commit(&edit);
 	edit_free(&edit);
@@ -430,14 +428,14 @@ page_store_relink(GraphStore *store, NodeId node, int layer, const NodeId *expec
 
 /* Is the element equal to the new one in all that the index stores? */
 static bool
-element_equals(PageStore *pages, NodeId node, int generation)
+element_equals(PageStore *pages, const GraphElement *element, NodeId node, int generation)
 {
 	PageReader *reader = &pages->reader;
 	const PageLayout *layout = &reader->state->layout;
 	Slot *slot;
 	Buffer buffer = pin_slot(reader, node, PAGE_ELEMENT, &slot);
 	bool equal = slot->generation == generation && slot_is_live(slot) &&
-				 memcmp(slot_code(layout, slot), pages->element.code, layout->code_size) == 0;
+				 memcmp(slot_code(layout, slot), element->code, layout->code_size) == 0;
 	BlockNumber block;
 	uint32 offset;
 
@@ -448,19 +446,20 @@ element_equals(PageStore *pages, NodeId node, int generation)
 	if (pages->vector_copy == NULL)
 		pages->vector_copy = MemoryContextAlloc(GetMemoryChunkContext(pages), layout->vector_size);
 	vector_read(reader, block, offset, pages->vector_copy);
-	return memcmp(pages->vector_copy, pages->element.vector, layout->vector_size) == 0;
+	return memcmp(pages->vector_copy, element->stored->vector, layout->vector_size) == 0;
 }
 
 static bool
-page_store_absorb(GraphStore *store, NodeId node, int generation)
+page_store_absorb(GraphStore *store, const GraphElement *element, NodeId node, int generation)
 {
 	PageStore *pages = page_store(store);
+	ItemPointerData tid = element->stored->heap_tid;
 
-	Assert(pages->element.code != NULL && !pages->reader.lock);
-	if (!element_equals(pages, node, generation) ||
-		!duplicates_add(&pages->reader, node, generation, &pages->element.heap_tid, pages->wal))
+	Assert(!pages->reader.lock);
+	if (!element_equals(pages, element, node, generation) ||
+		!duplicates_add(&pages->reader, node, generation, &tid, pages->wal))
 		return false;
-	rowmap_set(&pages->reader, &pages->element.heap_tid, node, pages->wal);
+	rowmap_set(&pages->reader, &tid, node, pages->wal);
 	return true;
 }
 

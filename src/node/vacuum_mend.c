@@ -34,10 +34,11 @@ typedef struct Mender
 	HnswVacuum *vacuum;
 	GraphInsert *insert;
 	GraphProbe *probe;
-	char *code;       /* of the element that may get upper nodes */
-	NodeSet reached;  /* from the entry point */
-	NodeSet expanded; /* of these, those whose links have been followed */
-	uint64 nmended;   /* that were not reached */
+	char *code;
+	GraphElement element; /* that may get upper nodes, with `code` */
+	NodeSet reached;      /* from the entry point */
+	NodeSet expanded;     /* of these, those whose links have been followed */
+	uint64 nmended;       /* that were not reached */
 } Mender;
 
 /*
@@ -62,14 +63,12 @@ mend_each(Mender *mender, const NodeSet *set, void (*mend)(Mender *mender, NodeI
 }
 
 /*
- * Makes a live node the probe, and the element that the store holds for create(). False if it is
- * gone.
+ * Makes a live node the probe, and its element the one that gets nodes. False if it is gone.
  */
 static bool
 mender_take(Mender *mender, NodeId node, int *layer)
 {
 	HnswVacuum *vacuum = mender->vacuum;
-	PageStore *pages = vacuum->pages;
 	const PageLayout *layout = vacuum->layout;
 	Buffer buffer = reader_lock_page(vacuum->reader, node_block(layout, node), PAGE_ANY_NODE,
 									 BUFFER_LOCK_SHARE);
@@ -78,8 +77,7 @@ mender_take(Mender *mender, NodeId node, int *layer)
 
 	*layer = slot->layer;
 	memcpy(mender->code, slot_code(layout, slot), layout->code_size);
-	pages->created = slot->layer == 0 ? node : slot_base(slot);
-	pages->element.code = mender->code;
+	mender->element.base = slot->layer == 0 ? node : slot_base(slot);
 	UnlockReleaseBuffer(buffer);
 	return live && graph_probe(mender->probe, node, *layer);
 }
@@ -229,7 +227,8 @@ mend_heir(Mender *mender, NodeId orphan)
 		return;
 	may_raise = !node_set_has(&vacuum->raised, heir);
 	Assert(node_set_has(&vacuum->live, heir) && !node_set_has(&vacuum->dead, heir));
-	if (graph_mend(mender->insert, mender->probe, heir, layer, may_raise) && may_raise)
+	if (graph_mend(mender->insert, mender->probe, &mender->element, heir, layer, may_raise) &&
+		may_raise)
 		node_set_add(&vacuum->raised, heir);
 }
 
@@ -249,7 +248,8 @@ mend_orphans(Mender *mender)
 void
 vacuum_mend(HnswVacuum *vacuum, GraphInsert *insert, GraphProbe *probe)
 {
-	Mender mender = {vacuum, insert, probe, palloc(vacuum->layout->code_size)};
+	char *code = palloc(vacuum->layout->code_size);
+	Mender mender = {vacuum, insert, probe, code, {.code = code}};
 
 	Assert(vacuum->live.size == vacuum->dead.size && vacuum->poor.size == vacuum->dead.size);
 	node_set_init(&mender.reached, vacuum->live.size);
