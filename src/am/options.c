@@ -12,6 +12,7 @@
 #include "access/reloptions.h"
 #include "am/am.h"
 #include "catalog/pg_type.h"
+#include "code/metric.h"
 #include "column/element.h"
 #include "utils/lsyscache.h"
 
@@ -54,11 +55,9 @@ static const int code_widths[] = {CODE_BITS_EXACT, 8, 4, 2, 1};
 static int
 default_bits(int dims, CodeMetric metric)
 {
-	if (code_metric_is_binary(metric))
-		return CODE_BITS_EXACT;
-	if (metric == CODE_L1 || dims < CODE_FEW_DIMS)
-		return 8;
-	return 4;
+	int bits = code_metric(metric)->default_bits;
+
+	return bits < 8 && dims < CODE_FEW_DIMS ? 8 : bits;
 }
 
 /* Halves that are stored as halves, scaled by a power of two, lose nothing. */
@@ -239,7 +238,7 @@ choose_bits(const HnswOptions *options, CodeSpec *spec, int m)
 	int fitting = widest_bits(spec, wanted, m);
 	bool given = options && options->bits != OPTION_NOT_GIVEN;
 
-	if (given && code_metric_is_binary(spec->metric) && wanted != CODE_BITS_EXACT)
+	if (given && code_metric(spec->metric)->is_binary && wanted != CODE_BITS_EXACT)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("bit strings are indexed as they are"),
 						errhint("Leave out the option \"bits\".")));
@@ -282,7 +281,7 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 	if (shape->ef_construction < 2 * shape->m)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));
-	if (code_metric_is_binary(shape->spec.metric))
+	if (code_metric(shape->spec.metric)->is_binary)
 		shape->m = widest_m(&shape->spec, shape->m);
 	choose_bits(options, &shape->spec, shape->m);
 	if (type->in_table && options && options->rerank != OPTION_NOT_GIVEN &&
@@ -295,7 +294,7 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 		ereport(
 			WARNING,
 			(errmsg("option \"rerank\" has no effect where nodes hold the exact values"),
-			 code_metric_is_binary(shape->spec.metric)
+			 code_metric(shape->spec.metric)->is_binary
 				 ? errhint("Leave out the option \"rerank\": bit strings are indexed as they are.")
 				 : errhint("Leave out the option \"rerank\", or use bits = 8 or fewer.")));
 	if (type->in_table && shape->spec.bits == CODE_BITS_EXACT)

@@ -15,6 +15,7 @@
 
 #include "build/cluster.h"
 #include "code/loops.h"
+#include "code/metric.h"
 #include "common/pg_prng.h"
 #include "distance/distance.h"
 #include "memory.h"
@@ -195,7 +196,7 @@ sort_by_group(const Training *training, uint32 n, uint32 k, float *centroids, ui
 static float
 centroid_bias(const CodeSpec *spec, const float *centroid)
 {
-	if (spec->metric != CODE_IP)
+	if (!code_metric(spec->metric)->is_product)
 		return 0.0f;
 	return 0.5f * distance->ip_f32(centroid, centroid, spec->dims);
 }
@@ -269,7 +270,7 @@ clusters_train(const Coder *coder, const CodeSpec *spec, float *sample, uint32 n
 	scale = sample_scale(sample, (Size) n * training.dims);
 	if (scale != 1.0)
 		code_loops()->scale_double(sample, scale, (Size) n * training.dims);
-	training.rounds = code_metric_is_binary(spec->metric) ? 0 : ROUNDS;
+	training.rounds = code_metric(spec->metric)->is_binary ? 0 : ROUNDS;
 	training.owners = palloc(n * sizeof(uint32));
 	training.nearest = palloc(n * sizeof(float));
 	training.counts = palloc(most * sizeof(uint32));

@@ -17,6 +17,7 @@
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "build/build.h"
+#include "code/metric.h"
 #include "common/pg_prng.h"
 #include "memory.h"
 #include "miscadmin.h"
@@ -85,7 +86,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	old = MemoryContextSwitchTo(sample->row_cxt);
 	if (element_read(sample->type, sample->dims, values[0], vector))
 	{
-		if (sample->type->metric == CODE_COSINE)
+		if (code_metric(sample->type->metric)->is_angular)
 			(void) code_normalise(vector, sample->dims);
 		sample->n++;
 	}
@@ -143,7 +144,7 @@ vector_width(const BuildSample *sample)
 {
 	Size size = (Size) sample->dims * (sample->type->is_half ? sizeof(uint16) : sizeof(float));
 
-	if (code_metric_is_binary(sample->type->metric))
+	if (code_metric(sample->type->metric)->is_binary)
 		size = sample->dims / BITS_PER_BYTE;
 	if (sample->type->sketch_dims > 0 || size > TOAST_TUPLE_TARGET)
 		return TOAST_POINTER_SIZE;
@@ -237,7 +238,7 @@ build_sample(Relation heap, Relation index, IndexInfo *info, const IndexShape *s
 					  count_clusters(sample, &layout) * CLUSTER_SAMPLE_ROWS);
 	}
 	sample->nordinary = sample->n;
-	if (!code_metric_is_binary(shape->spec.metric))
+	if (!code_metric(shape->spec.metric)->is_binary)
 		sample->nordinary = code_ordinary(sample->vectors, sample->n, sample->dims,
 										  palloc(sample->dims * sizeof(float)));
 	Assert(sample->nordinary <= sample->n && (sample->nordinary > 0) == (sample->n > 0));

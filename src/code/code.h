@@ -38,7 +38,9 @@ typedef enum CodeMetric
 	CODE_L1,
 	CODE_HAMMING, /* of vectors of 0 and 1, exact codes only */
 	CODE_JACCARD,
-} CodeMetric;
+} CodeMetric; /* of each, a row in metric.c */
+
+#define CODE_METRICS (CODE_JACCARD + 1)
 
 #define CODE_BITS_HALF 16
 #define CODE_BITS_EXACT 32
@@ -58,20 +60,6 @@ typedef struct CodeSpec
 	CodeMetric metric;
 	int32_t bits; /* 1, 2, 4, 8, CODE_BITS_HALF or CODE_BITS_EXACT */
 } CodeSpec;
-
-/* Metrics on vectors of 0 and 1. */
-static inline bool
-code_metric_is_binary(CodeMetric metric)
-{
-	return metric == CODE_HAMMING || metric == CODE_JACCARD;
-}
-
-/* Metrics whose codes are taken from the difference to a centroid. */
-static inline bool
-code_metric_has_centroid(CodeMetric metric)
-{
-	return metric == CODE_L2 || metric == CODE_IP || metric == CODE_COSINE;
-}
 
 typedef struct Coder Coder;
 typedef struct CodeQuery CodeQuery;

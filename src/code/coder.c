@@ -9,23 +9,24 @@
 #include <string.h>
 
 #include "code/code_internal.h"
+#include "code/metric.h"
 #include "code/rotation.h"
 #include "code/width.h"
 
 static const CodeFamily *
 spec_family(const CodeSpec *spec)
 {
-	if (code_metric_is_binary(spec->metric))
+	if (code_metric(spec->metric)->is_binary)
 		return &code_binary;
 	if (spec->bits == CODE_BITS_EXACT || spec->bits == CODE_BITS_HALF)
 		return &code_copy;
-	return spec->metric == CODE_L1 ? &code_scalar : &code_rotated;
+	return code_metric(spec->metric)->has_centroid ? &code_rotated : &code_scalar;
 }
 
 static bool
 spec_supported(const CodeSpec *spec)
 {
-	if (code_metric_is_binary(spec->metric))
+	if (code_metric(spec->metric)->is_binary)
 		return spec->bits == CODE_BITS_EXACT && spec->dims >= 1 &&
 			   spec->dims <= CODE_MAX_BINARY_DIMS;
 	if (code_width(spec->bits) == NULL && spec->bits != CODE_BITS_HALF &&
@@ -45,7 +46,7 @@ size_t
 code_params_size(const CodeSpec *spec)
 {
 	return CODE_SEED_SIZE +
-		   (code_metric_has_centroid(spec->metric) ? (size_t) spec->dims * sizeof(float) : 0);
+		   (code_metric(spec->metric)->has_centroid ? (size_t) spec->dims * sizeof(float) : 0);
 }
 
 static uint64_t
@@ -93,7 +94,7 @@ coder_init(void *memory, const CodeSpec *spec, const void *params)
 	coder->centroid = (float *) (coder->signs + coder->padded);
 	memset(coder->centroid, 0, coder->padded * sizeof(float));
 	rotation_signs(load_le(params, CODE_SEED_SIZE), coder->signs, coder->padded);
-	if (!code_metric_has_centroid(spec->metric))
+	if (!code_metric(spec->metric)->has_centroid)
 		return coder;
 	code_params_centroid(spec, params, coder->centroid);
 	for (i = 0; i < (size_t) spec->dims; i++)

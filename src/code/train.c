@@ -15,6 +15,7 @@
 
 #include "code/code_internal.h"
 #include "code/loops.h"
+#include "code/metric.h"
 
 /*
  * Vectors that the medians are taken from, at most: off by an eighth of a deviation they serve as
@@ -193,7 +194,7 @@ code_train(const CodeSpec *spec, uint64_t seed, const float *sample, size_t n, v
 	double sums[TRAIN_CHUNK];
 
 	store_le(params, seed, CODE_SEED_SIZE);
-	if (!code_metric_has_centroid(spec->metric))
+	if (!code_metric(spec->metric)->has_centroid)
 		return;
 	for (size_t done = 0; done < dims; done += TRAIN_CHUNK)
 	{

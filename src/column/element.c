@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "code/loops.h"
+#include "code/metric.h"
 #include "column/element.h"
 #include "column/own.h"
 #include "distance/operator.h"
@@ -374,7 +375,7 @@ read_elements(const ElementType *type, int dims, Datum value, float *vector, int
 		memcpy(vector, elements, dims * sizeof(float));
 	if (type->id != ELEMENT_BIT)
 		check_finite(type, vector, dims);
-	*indexed = type->metric != CODE_COSINE || !is_zero(type, detoasted, vector, dims);
+	*indexed = !code_metric(type->metric)->is_angular || !is_zero(type, detoasted, vector, dims);
 	if ((Pointer) detoasted != DatumGetPointer(value))
 		pfree(detoasted);
 	return true;

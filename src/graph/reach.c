@@ -15,6 +15,7 @@
 
 #include <math.h>
 
+#include "code/metric.h"
 #include "common/pg_prng.h"
 #include "distance/distance.h"
 #include "graph/graph.h"
@@ -109,9 +110,9 @@ element_query(ReachMeasure *measure, NodeId node, float *norm)
 	if (code == NULL)
 		return NULL;
 	*norm = 0;
-	if (measure->metric == CODE_IP || store->select_coder != store->coder)
+	if (code_metric(measure->metric)->is_product || store->select_coder != store->coder)
 		coder_decode(store->select_coder, code, measure->vector, measure->scratch);
-	if (measure->metric == CODE_IP)
+	if (code_metric(measure->metric)->is_product)
 		*norm = sqrtf(distance->ip_f32(measure->vector, measure->vector, measure->dims));
 	if (store->select_coder == store->coder)
 		return coder_query_code(store->coder, measure->query_memory, code, measure->scratch);
@@ -230,7 +231,7 @@ graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, double eleme
 	memset(reach, 0, sizeof(*reach));
 	if (measure.nsamples < wanted)
 		return;
-	if (metric == CODE_IP)
+	if (code_metric(metric)->is_product)
 	{
 		reach->norm = shift_samples(&measure);
 		if (reach->norm == 0)

@@ -7,44 +7,28 @@
  */
 #include "postgres.h"
 
+#include "code/metric.h"
 #include "graph/graph.h"
 #include "graph/order.h"
 #include "memory.h"
 
 /*
- * alpha: 1.2 on squared distances and on cosine distances, which are squared distances of unit
- * vectors; its root on L1 and Jaccard. Inner products may be negative, where a factor has no
- * meaning, and do not obey a triangle inequality: a long vector is nearer to everything than its
- * base is and rejects nearly all of it, so there the list is filled up.
+ * How far selection prunes is a fact of the metric (code/metric.c). Inner products do not obey a
+ * triangle inequality: a long vector is nearer to everything than its base is and rejects nearly
+ * all of it, so there the list is filled up.
  *
  * Distances of bit strings take few values, and ties reject. So lists are short unless they are
  * filled up, and what is near is not found by way of them. A new node there takes as many links on
- * layer 0 as it has room for, and Hamming distances prune as they are.
+ * layer 0 as it has room for.
  */
 void
 graph_select_rules(GraphStore *store, CodeMetric metric)
 {
-	bool binary = code_metric_is_binary(metric);
+	const CodeMetricFacts *facts = code_metric(metric);
 
-	store->fill = metric == CODE_IP || binary;
-	store->wide = binary;
-	switch (metric)
-	{
-		case CODE_L2:
-		case CODE_COSINE:
-			store->alpha = 1.2;
-			break;
-		case CODE_HAMMING:
-			store->alpha = 1.0;
-			break;
-		case CODE_JACCARD:
-		case CODE_L1:
-			store->alpha = 1.095;
-			break;
-		case CODE_IP:
-			store->alpha = 1.0;
-			break;
-	}
+	store->alpha = facts->alpha;
+	store->fill = facts->fill;
+	store->wide = facts->wide;
 }
 
 GraphSelect *

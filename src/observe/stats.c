@@ -19,6 +19,7 @@
 
 #include "catalog/pg_type.h"
 #include "code/code.h"
+#include "code/metric.h"
 #include "column/element.h"
 #include "common/pg_prng.h"
 #include "memory.h"
@@ -217,7 +218,7 @@ centroid_drift(const Stats *stats)
 	double distances = 0;
 	double drift = 0;
 
-	if (!code_metric_has_centroid(spec->metric) || n == 0)
+	if (!code_metric(spec->metric)->has_centroid || n == 0)
 		return NAN;
 	centroid = palloc(spec->dims * sizeof(float));
 	vector = palloc_on_line(spec->dims * sizeof(float));

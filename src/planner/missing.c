@@ -30,6 +30,7 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "am/am.h"
+#include "code/metric.h"
 #include "column/element.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
@@ -113,7 +114,7 @@ missing_rows(PlannerInfo *root, const IndexOptInfo *index, Node *element)
 	uint16 flags = index_state_get(relation, &entry)->flags;
 	MissingRows missing = {.nulls = !(flags & META_NO_NULL),
 						   .zeros = !(flags & META_NO_ZERO) &&
-									element_type(relation)->metric == CODE_COSINE};
+									code_metric(element_type(relation)->metric)->is_angular};
 
 	index_close(relation, NoLock);
 	if (missing.nulls)

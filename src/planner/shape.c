@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "code/metric.h"
 #include "planner/chain.h"
 
 /* What a step's result may be off by, as a share of it: numeric keeps 15 digits of a float8. */
@@ -22,13 +23,9 @@
 static void
 distance_limits(const ElementType *type, Shape *shape)
 {
-	*shape = (Shape){.least = 0, .greatest = INFINITY, .nulls = NULLS_STAY};
-	if (type->metric == CODE_IP)
-		shape->least = -INFINITY;
-	else if (type->metric == CODE_COSINE)
-		shape->greatest = 2;
-	else if (type->metric == CODE_JACCARD)
-		shape->greatest = 1;
+	const CodeMetricFacts *metric = code_metric(type->metric);
+
+	*shape = (Shape){.least = metric->least, .greatest = metric->greatest, .nulls = NULLS_STAY};
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "access/relscan.h"
+#include "code/metric.h"
 #include "distance/distance.h"
 #include "rank/scan.h"
 
@@ -32,7 +33,7 @@ margin_of(const HnswScan *so, double dist)
 {
 	const float *query = so->query.vector;
 	CodeMetric metric = so->type->metric;
-	double margin = ROUNDING * fabs(dist) + (metric == CODE_COSINE ? COSINE_ROUNDING : 0);
+	double margin = ROUNDING * fabs(dist) + (code_metric(metric)->is_angular ? COSINE_ROUNDING : 0);
 	int dims = so->state->shape.spec.dims;
 	double lossy = 0;
 
@@ -42,22 +43,29 @@ margin_of(const HnswScan *so, double dist)
 	 * the error of a row is HALF_ROUNDING of its norm, which is at most that of the query and the
 	 * distance
 	 */
-	if (metric == CODE_L2)
-		lossy = sqrt(distance->ip_f32(query, query, dims)) + fabs(dist);
-	else if (metric == CODE_L1)
+	switch (metric)
 	{
-		for (int i = 0; i < dims; i++)
-			lossy += fabs(query[i]);
-		lossy += fabs(dist);
-	}
-	else if (metric == CODE_COSINE)
-		lossy = 1;
-	else
-	{
-		/* the norm of a row is not known but where all are the same */
-		if (!(so->state->reach.norm > 0))
-			return INFINITY;
-		lossy = NORM_MARGIN * so->state->reach.norm * sqrt(distance->ip_f32(query, query, dims));
+		case CODE_L2:
+			lossy = sqrt(distance->ip_f32(query, query, dims)) + fabs(dist);
+			break;
+		case CODE_L1:
+			for (int i = 0; i < dims; i++)
+				lossy += fabs(query[i]);
+			lossy += fabs(dist);
+			break;
+		case CODE_COSINE:
+			lossy = 1;
+			break;
+		case CODE_IP:
+			/* the norm of a row is not known but where all are the same */
+			if (!(so->state->reach.norm > 0))
+				return INFINITY;
+			lossy =
+				NORM_MARGIN * so->state->reach.norm * sqrt(distance->ip_f32(query, query, dims));
+			break;
+		case CODE_HAMMING:
+		case CODE_JACCARD:
+			break; /* kept as they are */
 	}
 	return margin + HALF_ROUNDING * lossy;
 }

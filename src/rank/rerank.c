@@ -19,6 +19,7 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "code/metric.h"
 #include "memory.h"
 #include "miscadmin.h"
 #include "rank/scan.h"
@@ -120,7 +121,7 @@ scan_table_row_distance(HnswScan *so, double *dist)
 	{
 		*dist = so->type->distance(PG_DETOAST_DATUM(values[0]), so->query.value);
 		/* a zero vector is in no index for the cosine */
-		found = so->type->metric != CODE_COSINE || !isnan(*dist);
+		found = !code_metric(so->type->metric)->is_angular || !isnan(*dist);
 	}
 	else if (found)
 	{

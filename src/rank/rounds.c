@@ -22,6 +22,7 @@
 #include <math.h>
 
 #include "access/relscan.h"
+#include "code/metric.h"
 #include "distance/distance.h"
 #include "miscadmin.h"
 #include "rank/scan.h"
@@ -192,7 +193,7 @@ round_bound(HnswScan *so, double rank)
 
 	if (so->settings.adaptive_search && rank < so->ef)
 	{
-		bool product = so->state->shape.spec.metric == CODE_IP;
+		bool product = code_metric(so->state->shape.spec.metric)->is_product;
 		float norm =
 			product ? sqrtf(distance->ip_f32(query, query, so->state->shape.spec.dims)) : 0;
 
@@ -202,7 +203,7 @@ round_bound(HnswScan *so, double rank)
 		 * whole numbers: the next distance is a step away, and with it perhaps all that there is to
 		 * find
 		 */
-		if (code_metric_is_binary(so->state->shape.spec.metric))
+		if (code_metric(so->state->shape.spec.metric)->is_binary)
 			bound.least = so->ef;
 	}
 	return bound;

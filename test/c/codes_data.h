@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "code/code.h"
+#include "code/metric.h"
 #include "distance/distance.h"
 
 /* ---- data ---- */
@@ -163,7 +164,7 @@ setup_open(int dims, CodeMetric metric, int bits, uint64_t seed, const float *sa
 	b.query = take(code_query_size(b.coder));
 	b.centroid = take((size_t) dims * sizeof(float));
 	memset(b.centroid, 0, (size_t) dims * sizeof(float));
-	if (code_metric_has_centroid(metric))
+	if (code_metric(metric)->has_centroid)
 		memcpy(b.centroid, (char *) b.params + 8, (size_t) dims * sizeof(float));
 	return b;
 }
