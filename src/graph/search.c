@@ -148,17 +148,23 @@ search_bound(const GraphSearch *search, float *farthest)
 
 /*
  * Is there a distance from which on nothing enters the pool, as it is bounded or full? Which one?
+ * Never one within the pool: a search that goes on may have a narrower bound than before, and what
+ * it discards is to be no nearer than what it keeps.
  */
 static inline bool
 search_limit(const GraphSearch *search, float *limit)
 {
-	bool bounded = search_bound(search, limit);
 	float last;
 
-	if (search->nlive < search->ef)
-		return bounded;
+	if (search->npool == 0)
+		return false;
 	last = search->pool[search->npool - 1].dist;
-	*limit = bounded ? Min(*limit, last) : last;
+	*limit = last;
+	if (search->nlive >= search->ef)
+		return true;
+	if (!search_bound(search, limit))
+		return false;
+	*limit = Max(*limit, last);
 	return true;
 }
 
