@@ -536,36 +536,51 @@ order_nearest(Candidate *candidates, int n, int wanted)
 	sort_descending(candidates + from, n - from);
 }
 
-/* Adds the nearest of what was discarded to the end of the pool until it has so many live nodes. */
+/* Adds the nearest of what was discarded to the end of the pool. */
+static void
+search_take_back(GraphSearch *search, int wanted)
+{
+	search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + wanted);
+	order_nearest(search->discarded, search->ndiscarded, wanted);
+	for (int i = 0; i < wanted; i++)
+	{
+		Candidate *nearest = &search->discarded[--search->ndiscarded];
+
+		Assert(search->npool == 0 || search->pool[search->npool - 1].dist <= nearest->dist);
+		search->pool[search->npool++] = *nearest;
+		search->nlive += !(nearest->flags & CANDIDATE_BRIDGE);
+	}
+}
+
+/* The same, until the pool has so many live nodes. */
 static void
 search_refill(GraphSearch *search, int nlive)
 {
 	while (search->nlive < nlive && search->ndiscarded > 0)
-	{
-		int wanted = Min(nlive - search->nlive, search->ndiscarded);
-
-		search->pool = candidates_reserve(search->pool, &search->pool_size, search->npool + wanted);
-		order_nearest(search->discarded, search->ndiscarded, wanted);
-		for (int i = 0; i < wanted; i++)
-		{
-			Candidate *nearest = &search->discarded[--search->ndiscarded];
-
-			Assert(search->npool == 0 || search->pool[search->npool - 1].dist <= nearest->dist);
-			search->pool[search->npool++] = *nearest;
-			search->nlive += !(nearest->flags & CANDIDATE_BRIDGE);
-		}
-	}
+		search_take_back(search, Min(nlive - search->nlive, search->ndiscarded));
 }
 
-/* How many live candidates have been discarded that are nearer than a distance. */
-static int
-discarded_within(const GraphSearch *search, float bound)
+/*
+ * The same, of all that is nearer than a distance, be it dead, as far as the pool has room for what
+ * is alive.
+ */
+static void
+search_refill_within(GraphSearch *search, float farthest)
 {
-	int n = 0;
+	int within = 0;
+	int live = 0;
 
 	for (int i = 0; i < search->ndiscarded; i++)
-		n += (search->discarded[i].dist < bound) & !(search->discarded[i].flags & CANDIDATE_BRIDGE);
-	return n;
+	{
+		bool near = search->discarded[i].dist < farthest;
+
+		within += near;
+		live += near & !(search->discarded[i].flags & CANDIDATE_BRIDGE);
+	}
+	if (search->nlive + live > search->ef)
+		search_refill(search, search->ef);
+	else if (within > 0)
+		search_take_back(search, within);
 }
 
 void
@@ -580,7 +595,7 @@ graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound)
 	/* a pool that is not bounded yet takes all it meets: what was discarded is nearer */
 	search_refill(search, bound->rank > 0 ? Max(bound->rank, bound->least) : search->ef);
 	if (search_bound(search, &farthest))
-		search_refill(search, Min(search->ef, search->nlive + discarded_within(search, farthest)));
+		search_refill_within(search, farthest);
 	search->cursor = 0;
 	if (!search->limited)
 		search_run(search);
