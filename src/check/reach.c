@@ -123,22 +123,94 @@ is_live_on(const HnswCheck *check, NodeId node, PageKind kind)
 		   check->kinds[node_block(check->layout, node)] == kind;
 }
 
+/* Has a page slots that are dead? */
+static bool
+page_has_dead(HnswCheck *check, BlockNumber block)
+{
+	PageKind kind;
+	uint32 used;
+
+	if (!check_copy(check, block, check->page, &kind) ||
+		(kind != PAGE_ELEMENT && kind != PAGE_UPPER))
+		return false;
+	used = page_used(&check->reader, block, check->page);
+	for (uint32 i = 0; i < used; i++)
+		if (page_slot(check->layout, check->page, i)->state == SLOT_DEAD)
+			return true;
+	return false;
+}
+
+/*
+ * Is a vacuum replacing the entry point, or has it been interrupted while it did? Then there are
+ * dead nodes from before until after, and an insert may have left a node above the entry point,
+ * which the vacuum sees to.  If there are none, and the entry point is the same before and after,
+ * it is what it should be.
+ */
+static bool
+entry_may_change(HnswCheck *check, NodeId entry)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(check->index);
+	MetaPage meta;
+
+	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < nblocks; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (page_has_dead(check, block))
+			return true;
+	}
+	check_read_meta(check, &meta);
+	return meta.entry != entry;
+}
+
 /* Without an entry point there may be nothing but what is being inserted. */
 static void
 check_no_entry(HnswCheck *check)
 {
 	for (uint64 node = 0; node < check->nnodes; node++)
-		if (is_live_on(check, (NodeId) node, PAGE_ELEMENT) &&
-			element_complete(check, (NodeId) node))
-			check_failed(check, (NodeId) node, "the index has elements, but no entry point");
+	{
+		if (!is_live_on(check, (NodeId) node, PAGE_ELEMENT) ||
+			!element_complete(check, (NodeId) node))
+			continue;
+		if (entry_may_change(check, NODE_NONE))
+			return;
+		check_failed(check, (NodeId) node, "the index has elements, but no entry point");
+	}
 }
 
-/*
- * The entry point is a live node. It need not be on the highest layer: while vacuum replaces one
- * that has died, an insert may leave a higher node that goes by the dead one. That one is found by
- * way of its lower nodes, and the next insert on its layer, or the next vacuum, makes it the entry
- * point.
- */
+/* Has the insert of an upper node's element ended? A duplicate tells nothing of the element's. */
+static bool
+upper_complete(HnswCheck *check, NodeId node, int above)
+{
+	const SlotCopy *copy = check->after;
+
+	return slot_copy_read(check, check->after, node, PAGE_UPPER) && slot_is_live(copy->slot) &&
+		   copy->slot->layer > above &&
+		   slot_copy_read(check, check->before, slot_base(copy->slot), PAGE_ELEMENT) &&
+		   check_slot_visible(check, check->before);
+}
+
+/* Is the entry point's layer the highest that a complete node is on? */
+static void
+check_entry_layer(HnswCheck *check, NodeId entry, int layer)
+{
+	for (uint64 i = 0; i < check->nnodes; i++)
+	{
+		NodeId node = (NodeId) i;
+		int found;
+
+		if (!is_live_on(check, node, PAGE_UPPER) || (check->nodes[node] & NODE_LAYER) <= layer ||
+			!upper_complete(check, node, layer))
+			continue;
+		found = check->after->slot->layer;
+		if (entry_may_change(check, entry))
+			return;
+		check_failed(
+			check, node,
+			"the node is on layer %d, but the entry point, at block %u, slot %u, on layer %d",
+			found, node_block(check->layout, entry), node_slot(check->layout, entry), layer);
+	}
+}
+
 static void
 check_entry(HnswCheck *check)
 {
@@ -167,6 +239,7 @@ check_entry(HnswCheck *check)
 					   psprintf("the entry point is at block %u, slot %u: %s", block,
 								node_slot(check->layout, entry),
 								copy->problem != NULL ? copy->problem : "a slot that is free"));
+	check_entry_layer(check, entry, copy->slot->layer);
 }
 
 void

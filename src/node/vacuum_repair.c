@@ -4,12 +4,14 @@
  * Waits until no insert is left that has seen the dead nodes alive. Then goes over all node pages,
  * also those that have come since the run began: a live node that links to a dead one is repaired
  * by the graph layer. On the way it notes who has, and who had, a node above it. The entry point is
- * made a live one. What is hard to find then, though nothing of it was removed, is vacuum_mend.c's.
+ * made a live one on the highest layer. What is hard to find then, though nothing of it was
+ * removed, is vacuum_mend.c's.
  *
- * Afterwards nothing leads to a dead node any more; see src/node/README.
+ * Afterwards nothing leads to a dead node any more, and no node is above the entry point; see
+ * src/node/README.
  *
- * Locks: the insert lock, exclusively, for a moment; the share lock of a page while its lists are
- * looked at; for changes what the page store takes.
+ * Locks: the insert lock, exclusively, for a moment, once more where the entry point was dead; the
+ * share lock of a page while its lists are looked at; for changes what the page store takes.
  */
 #include "postgres.h"
 
@@ -91,12 +93,13 @@ repair_node(HnswVacuum *vacuum, Repairer *repairer, NodeId node, int layer)
 		note_node(&vacuum->poor, node);
 }
 
-/* Repairs the nodes of a page. */
-static void
-repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
+/* Most nodes of a page. */
+#define PAGE_NODES (BLCKSZ / sizeof(Slot))
+
+/* Collects the nodes of a page that link to dead ones; returns how many. */
+static int
+find_broken(HnswVacuum *vacuum, BlockNumber block, NodeId *nodes, uint8 *layers)
 {
-	NodeId nodes[BLCKSZ / sizeof(Slot)];
-	uint8 layers[BLCKSZ / sizeof(Slot)];
 	int n = 0;
 	Buffer buffer = reader_lock_any(vacuum->reader, block, BUFFER_LOCK_SHARE);
 	Page page = BufferGetPage(buffer);
@@ -120,6 +123,17 @@ repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
 		}
 	}
 	UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+/* Repairs the nodes of a page. */
+static void
+repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
+{
+	NodeId nodes[PAGE_NODES];
+	uint8 layers[PAGE_NODES];
+	int n = find_broken(vacuum, block, nodes, layers);
+
 	for (int i = 0; i < n; i++)
 	{
 		repair_node(vacuum, repairer, nodes[i], layers[i]);
@@ -127,8 +141,18 @@ repair_page(HnswVacuum *vacuum, Repairer *repairer, BlockNumber block)
 	}
 }
 
-/* Makes a live node the entry point if that is dead, or lower than it could be. */
-static void
+/* What a block holds: a PageKind, PAGE_ANY_NODE for one that came later, or BLOCK_OTHER. */
+static uint8
+kind_of_block(const HnswVacuum *vacuum, BlockNumber block)
+{
+	return block < vacuum->nblocks ? vacuum->blocks[block] & BLOCK_KIND : PAGE_ANY_NODE;
+}
+
+/*
+ * Makes a live node the entry point if that is dead, or lower than it could be. Returns whether it
+ * was dead.
+ */
+static bool
 repair_entry(HnswVacuum *vacuum)
 {
 	GraphStore *store = &vacuum->pages->store;
@@ -141,11 +165,41 @@ repair_entry(HnswVacuum *vacuum)
 
 		/* what an insert has made the entry point meanwhile is alive */
 		if (!dead && layer >= vacuum->top_layer)
-			return;
+			return false;
 		Assert(!node_set_has(&vacuum->dead, vacuum->top));
 		if (store->set_entry(store, entry, vacuum->top, Max(vacuum->top_layer, 0)))
-			return;
+			return dead;
 		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Finds the highest layer once more, after the entry point was dead. Until it was replaced an
+ * insert may have left a node there that is above the new one, since it was not above the dead one,
+ * on a page that had been looked at. Those inserts are waited for; later ones go by the new entry
+ * point.
+ */
+static void
+look_again(HnswVacuum *vacuum)
+{
+	NodeId nodes[PAGE_NODES];
+	uint8 layers[PAGE_NODES];
+	BlockNumber nblocks;
+
+	index_insert_barrier(vacuum->info->index);
+	nblocks = RelationGetNumberOfBlocks(vacuum->info->index);
+	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < nblocks; block++)
+	{
+		uint8 kind = kind_of_block(vacuum, block);
+		int n PG_USED_FOR_ASSERTS_ONLY;
+
+		/* elements matter only where there is nothing else */
+		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE ||
+			(kind == PAGE_ELEMENT && vacuum->top != NODE_NONE))
+			continue;
+		VACUUM_DELAY_POINT();
+		n = find_broken(vacuum, block, nodes, layers);
+		Assert(n == 0);
 	}
 }
 
@@ -161,13 +215,17 @@ vacuum_repair(HnswVacuum *vacuum)
 	nblocks = RelationGetNumberOfBlocks(vacuum->info->index);
 	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < nblocks; block++)
 	{
-		uint8 kind = block < vacuum->nblocks ? vacuum->blocks[block] & BLOCK_KIND : PAGE_ANY_NODE;
+		uint8 kind = kind_of_block(vacuum, block);
 
 		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE)
 			continue;
 		VACUUM_DELAY_POINT();
 		repair_page(vacuum, &repairer, block);
 	}
-	repair_entry(vacuum);
+	if (repair_entry(vacuum))
+	{
+		look_again(vacuum);
+		(void) repair_entry(vacuum);
+	}
 	vacuum_mend(vacuum, repairer.insert, repairer.probe);
 }

@@ -127,6 +127,7 @@ my @cases = (
 	[ 'no entry point', sub { $_[0]->meta('entry', 0) }, 'at SLOT: the index has elements, but no entry point' ],
 	[ 'free entry point', sub { my $f = shift; $f->meta('entry', free_node($f, $ELEMENT)) }, 'at BLOCK: the entry point is at SLOT: a slot that is free' ],
 	[ 'entry point beyond the file', sub { $_[0]->meta('entry', 0x7FFFFFFF) }, 'at BLOCK: the entry point is at SLOT: the file has no such node' ],
+	[ 'low entry point', sub { my $f = shift; $f->meta('entry', upper_node($f, 1)) }, 'at SLOT: the node is on layer \d+, but the entry point, at SLOT, on layer 1' ],
 	# rows
 	[ 'row in two places', sub { my $f = shift; $f->slot(plain_element($f), 'tid', $f->slot(plain_element($f, 1), 'tid')) }, 'at SLOT: row \(\d+,\d+\) is there, and at SLOT, too' ],
 	[ 'row twice in a list', sub { my $f = shift; my $n = first_list($f); substr($f->{bytes}, $f->row_offset($n, 0), 6) = substr($f->{bytes}, $f->row_offset($n, 1), 6) }, 'at SLOT: row \(\d+,\d+\) is there, and at SLOT, too' ],
