@@ -441,8 +441,8 @@ typedef struct GraphRepair
 extern GraphRepair *graph_repair_create(GraphStore *store, GraphDeadTest is_dead, void *arg);
 /*
  * Gives a node that points to removed ones a new list: selected from its other neighbours and from
- * the neighbours of the removed. True when the list was changed. Then repair->poor tells that so
- * few others were met that the node may be cut off: it needs graph_reconnect().
+ * the neighbours of the removed. True when the list was changed. Then repair->poor tells that the
+ * node may be hard to find: it needs graph_reconnect().
  */
 extern bool graph_repair_node(GraphRepair *repair, NodeId node, int layer);
 

@@ -7,6 +7,11 @@
  * search is needed, so that removing a fifth of an index costs a fraction of building it. Only a
  * node that meets few others however far it goes is left to be searched for anew.
  *
+ * So is a node of bit strings that has lost half of its links. Their distances tie, and walks end
+ * at many nodes that have no nearer neighbour. Neighbours of neighbours do not change that, however
+ * near; links to a node from where the search for it ends do. To search for all that have lost a
+ * link would cost more than a build.
+ *
  * The neighbours it keeps are not selected anew: many have come as links back to nodes that were
  * inserted later, which a selection would reject, and are the only way to these.
  *
@@ -130,6 +135,8 @@ graph_repair_node(GraphRepair *repair, NodeId node, int layer)
 		nwanted = graph_select_around(repair->select, &around, wanted);
 		Assert(nwanted <= around.limit);
 		repair->poor = repair->nnodes < capacity / 2;
+		/* where distances tie, what is around a node is no way to it; see above */
+		repair->poor |= store->wide && 2 * repair->nkept <= nold;
 		if (store->relink(store, node, layer, old, nold, wanted, nwanted))
 			return true;
 		CHECK_FOR_INTERRUPTS();

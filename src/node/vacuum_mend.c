@@ -5,8 +5,9 @@
  * reach:
  *
  *   poor       Nodes around which nearly all is dead have too few links to choose from: they are
- *              searched for anew. So are all nodes above layer 0 that lost neighbours: they are
- *              few, and it is they that lead from cluster to cluster.
+ *              searched for anew. So are bit strings that lost half of their links; and all nodes
+ *              above layer 0 that lost neighbours: they are few, and it is they that lead from
+ *              cluster to cluster.
  *   orphans    A dead node was the way down into a cluster. A live neighbour of the node below
  *              inherits: if searches begin far from it, it gets an upper node. In the long run as
  *              many upper nodes die as are inserted, so layers keep the density that a build gives;

@@ -24,10 +24,10 @@ END $$;
 SET hnsw.ef_search = 100;
 -- .36 without filling up, .56 by pgvector
 SELECT found > 0.52 AS good, CASE WHEN found > 0.52 THEN 0 ELSE found END AS found FROM share_found() AS found;
--- and about as many when vacuum has mended the lists around those that went
+-- and more after vacuum, which searches for those that lost most: .56 without, .65 by pgvector
 DELETE FROM b WHERE id % 3 = 0;
 VACUUM b;
-SELECT found > 0.48 AS good, CASE WHEN found > 0.48 THEN 0 ELSE found END AS found FROM share_found() AS found;
+SELECT found > 0.60 AS good, CASE WHEN found > 0.60 THEN 0 ELSE found END AS found FROM share_found() AS found;
 DROP TABLE b;
 DROP FUNCTION share_found, random_bits;
 
