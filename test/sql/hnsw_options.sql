@@ -68,3 +68,10 @@ SELECT v FROM of_domain ORDER BY v <-> '[3,3,2]' LIMIT 1;
 RESET enable_seqscan;
 DROP TABLE of_domain;
 DROP DOMAIN embedding;
+-- more bits than a code can have; a column whose declaration is not what its values are
+CREATE TABLE wide (b bit(64001), v vector);
+CREATE INDEX ON wide USING hnsw (b bit_hamming_ops);
+INSERT INTO wide (v) VALUES ('[1,2,3]');
+UPDATE pg_attribute SET atttypmod = 2 WHERE attrelid = 'wide'::regclass AND attname = 'v';
+CREATE INDEX ON wide USING hnsw (v vector_l2_ops);
+DROP TABLE wide;

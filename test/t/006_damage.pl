@@ -335,6 +335,31 @@ expect('a list of duplicates leads into itself and is empty', $damaged,
 		return word(word($_[0], node_at($_[0], $list) + 12, $list), node_at($_[0], $list) + 4, 1 << 16);
 	},
 	'VACUUM TABLE;');
+expect('a list of duplicates is too long', "$damaged \\d+: a list of duplicates is too long",
+	sub { return word($_[0], node_at($_[0], first_list($_[0])) + 4, 1 << 16 | 999); }, 'VACUUM TABLE;');
+expect('an empty list of duplicates has no owner', "$damaged \\d+: a list of duplicates has no owner",
+	sub {
+		my $at = node_at($_[0], first_list($_[0]));
+		return word(word($_[0], $at, 0x7FFFFFFF), $at + 4, 1 << 16);
+	},
+	'VACUUM TABLE;');
+expect('the list behind an empty one is of another element', "$damaged \\d+: a list of duplicates belongs to another element",
+	sub {
+		my $at = node_at($_[0], first_list($_[0]));
+		return word(word($_[0], $at + 4, 1 << 16), node_at($_[0], u32($_[0], $at + 12)), 0x7FFFFFFF);
+	},
+	'VACUUM TABLE;');
+expect('a page of no kind', "$damaged \\d+: the page is of no known kind", sub { return byte($_[0], tail_at(block_of($_[0], 0), 'kind'), 9); },
+	'VACUUM TABLE;');
+expect('the entry point is on no layer', "$damaged \\d+: the entry point has no such layer",
+	sub { return byte($_[0], node_at($_[0], u32($_[0], meta_at('entry'))) + 9, 77); });
+expect('the free list ends at the page that is put on it', "$damaged \\d+: an address leads to the page that it is on",
+	sub {
+		my ($bytes) = @_;
+		my ($unlisted) = grep { page_kind($bytes, $_) == 0 && !ord(substr($bytes, tail_at($_, 'flags'), 1)) } 1 .. blocks($bytes) - 1;
+		return word($bytes, meta_at('free_tail'), $unlisted);
+	},
+	'DELETE FROM TABLE WHERE id % 5 = 0; VACUUM TABLE;');
 try_waiting() if %waiting;
 
 ### Anything at all in the place of anything
