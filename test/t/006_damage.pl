@@ -353,7 +353,7 @@ expect('a page of no kind', "$damaged \\d+: the page is of no known kind", sub {
 	'VACUUM TABLE;');
 expect('the entry point is on no layer', "$damaged \\d+: the entry point has no such layer",
 	sub { return byte($_[0], node_at($_[0], u32($_[0], meta_at('entry'))) + 9, 77); });
-expect('the free list ends at the page that is put on it', "$damaged \\d+: an address leads to the page that it is on",
+expect('the free list ends at the page that is put on it', "$damaged \\d+: the page ends the free list and says that it is not on it",
 	sub {
 		my ($bytes) = @_;
 		my ($unlisted) = grep { page_kind($bytes, $_) == 0 && !ord(substr($bytes, tail_at($_, 'flags'), 1)) } 1 .. blocks($bytes) - 1;
