@@ -28,7 +28,8 @@ duplicate_slot(PageReader *reader, Buffer buffer, uint32 slot)
  * Copies the TIDs of a list that stay; returns how many. *first is the first place that changes.
  */
 static int
-tids_left(const DuplicateSlot *list, const DuplicatePrune *prune, ItemPointer left, int *first)
+tids_left(PageReader *reader, BlockNumber block, const DuplicateSlot *list,
+		  const DuplicatePrune *prune, ItemPointer left, int *first)
 {
 	int nleft = 0;
 
@@ -37,6 +38,8 @@ tids_left(const DuplicateSlot *list, const DuplicatePrune *prune, ItemPointer le
 	{
 		ItemPointerData tid = list->tids[i];
 
+		if (!ItemPointerIsValid(&tid))
+			page_corrupted(reader->index, block, "a list of duplicates has a row that cannot be");
 		if (prune->callback == NULL || !prune->callback(&tid, prune->callback_state))
 			left[nleft++] = tid;
 		else if (*first == list->count)
@@ -69,7 +72,7 @@ prune_lists(PageReader *reader, Buffer buffer, DuplicatePrune *prune, PageEdit *
 			continue;
 		if (list->count > layout->duplicates_per_slot)
 			page_corrupted(reader->index, block, "a list of duplicates is too long");
-		nleft = tids_left(list, prune, left, &first);
+		nleft = tids_left(reader, block, list, prune, left, &first);
 		if (nleft < list->count && edit == NULL)
 			return false;
 		prune->left += nleft;

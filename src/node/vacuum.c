@@ -35,11 +35,13 @@
 #include "utils/memutils.h"
 
 static bool
-row_is_gone(HnswVacuum *vacuum, const Slot *slot)
+row_is_gone(HnswVacuum *vacuum, BlockNumber block, const Slot *slot)
 {
 	ItemPointerData tid = slot->u.heap_tid;
 
-	Assert(slot->state == SLOT_LIVE && slot->layer == 0);
+	Assert(slot->state == SLOT_LIVE);
+	if (!ItemPointerIsValid(&tid))
+		page_corrupted(vacuum->info->index, block, "an element's row has no address");
 	return vacuum->callback != NULL && vacuum->callback(&tid, vacuum->callback_state);
 }
 
@@ -48,9 +50,9 @@ row_is_gone(HnswVacuum *vacuum, const Slot *slot)
  * settled later.
  */
 static SlotState
-element_next_state(HnswVacuum *vacuum, const Slot *slot)
+element_next_state(HnswVacuum *vacuum, BlockNumber block, const Slot *slot)
 {
-	if (slot->state == SLOT_LIVE && row_is_gone(vacuum, slot))
+	if (slot->state == SLOT_LIVE && row_is_gone(vacuum, block, slot))
 		return slot->next == NODE_NONE ? SLOT_DEAD : SLOT_SHELL;
 	if (slot->state == SLOT_SHELL && slot->next == NODE_NONE)
 		return SLOT_DEAD;
@@ -106,7 +108,7 @@ mark_slots(HnswVacuum *vacuum, BlockNumber block, Page page, PageEdit *edit)
 	{
 		Slot *slot = page_slot(layout, page, i);
 		SlotState state =
-			elements ? element_next_state(vacuum, slot) : upper_next_state(vacuum, slot);
+			elements ? element_next_state(vacuum, block, slot) : upper_next_state(vacuum, slot);
 
 		if (state == slot->state)
 			continue;

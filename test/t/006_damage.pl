@@ -337,6 +337,11 @@ expect('a list of duplicates leads into itself and is empty', $damaged,
 	'VACUUM TABLE;');
 expect('a list of duplicates is too long', "$damaged \\d+: a list of duplicates is too long",
 	sub { return word($_[0], node_at($_[0], first_list($_[0])) + 4, 1 << 16 | 999); }, 'VACUUM TABLE;');
+expect('a row of a list of duplicates has no address', "$damaged \\d+: a list of duplicates has a row that cannot be",
+	sub { my $at = node_at($_[0], first_list($_[0])); return byte(byte($_[0], $at + 20, 0), $at + 21, 0); }, 'VACUUM TABLE;');
+expect('the row of an element has no address', "$damaged \\d+: an element's row has no address",
+	sub { my $at = (owners($_[0]))[0]; return byte(byte($_[0], $at + 4, 0), $at + 5, 0); }, 'VACUUM TABLE;');
+expect('an element is on a layer', "$damaged \\d", sub { return byte($_[0], (owners($_[0]))[0] + 9, 1); }, 'VACUUM TABLE;');
 expect('an empty list of duplicates has no owner', "$damaged \\d+: a list of duplicates has no owner",
 	sub {
 		my $at = node_at($_[0], first_list($_[0]));
