@@ -15,8 +15,8 @@ COMMENT ON FUNCTION hnsw_check(regclass, boolean, integer) IS 'checks an hnsw in
 
 -- what can be asked of an index
 
-CREATE FUNCTION hnsw_last_scan(OUT index regclass, OUT strategy text, OUT ef_search integer, OUT ef integer,
-	OUT rounds integer, OUT nodes bigint, OUT reranked bigint, OUT returned bigint, OUT kept_back bigint,
+CREATE FUNCTION hnsw_last_scan(OUT index regclass, OUT strategy text, OUT ef_search integer, OUT recall double precision,
+	OUT ef integer, OUT rounds integer, OUT nodes bigint, OUT reranked bigint, OUT returned bigint, OUT kept_back bigint,
 	OUT swept bigint, OUT table_rows bigint, OUT blocks_hit bigint, OUT blocks_read bigint,
 	OUT milliseconds double precision)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -38,13 +38,26 @@ COMMENT ON FUNCTION hnsw_recall(regclass, integer, integer, text, integer[]) IS
 COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer, integer[]) IS
 	'recall and time of searches of an hnsw index, by vectors in an array';
 
+CREATE FUNCTION hnsw_calibrate(index regclass, queries text, sample integer DEFAULT 1000,
+	OUT rows integer, OUT recall double precision, OUT ef integer)
+	RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION hnsw_calibrate(index regclass, queries anyarray,
+	OUT rows integer, OUT recall double precision, OUT ef integer)
+	RETURNS SETOF record AS 'MODULE_PATHNAME', 'hnsw_calibrate_array' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION hnsw_calibrate(regclass, text, integer) IS
+	'measures by the results of a query how far an hnsw index is to be searched for a recall';
+COMMENT ON FUNCTION hnsw_calibrate(regclass, anyarray) IS
+	'measures by vectors in an array how far an hnsw index is to be searched for a recall';
+
 CREATE FUNCTION hnsw_stats(index regclass, exact boolean DEFAULT false,
 	OUT format_version integer, OUT type text, OUT dims integer, OUT m integer, OUT ef_construction integer,
 	OUT bits integer, OUT rerank text, OUT index_rows bigint, OUT elements bigint, OUT dead bigint, OUT free bigint,
 	OUT nodes bigint[], OUT links double precision[], OUT bytes bigint, OUT node_bytes bigint, OUT upper_bytes bigint,
 	OUT vector_bytes bigint, OUT duplicate_bytes bigint, OUT other_bytes bigint, OUT lacks_nulls boolean,
-	OUT lacks_zeros boolean, OUT ef_search integer, OUT reach double precision[], OUT measured_rows bigint,
-	OUT added double precision, OUT drift double precision, OUT reindex boolean)
+	OUT lacks_zeros boolean, OUT ef_search integer, OUT reach double precision[], OUT recall_ef integer[],
+	OUT recall_from text, OUT measured_rows bigint, OUT added double precision, OUT drift double precision, OUT reindex boolean)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hnsw_stats(regclass, boolean) IS

@@ -32,6 +32,7 @@
 #define HNSWC_DEFAULT_EF_SEARCH 40
 
 #define HNSWC_MAX_SCAN_MEM_MULTIPLIER 1000.0
+#define HNSWC_MAX_RECALL RECALL_MOST_SHARE
 
 /* The value of an option that was not given. */
 #define OPTION_NOT_GIVEN (-1)
@@ -53,6 +54,7 @@ typedef struct HnswOptions
 	int iterative_scan;  /* enum reloption: IterativeScan */
 	int max_scan_tuples;
 	double scan_mem_multiplier;
+	double recall;
 	bool row_map;
 } HnswOptions;
 
@@ -74,6 +76,17 @@ extern void settings_init(void);
 extern void settings_check_ours(void);
 /* How an index is to be searched now: by what is set, or else its options, or else the defaults. */
 extern ScanSettings settings_of(Relation index);
+/*
+ * From here on scans go by the steps that they take for a recall, with this width for `rank` rows
+ * and more; 0: no more. Steps before are narrower, as they are where the recall is the same.
+ * Whoever sets that undoes it, also when an error is raised.
+ */
+extern void settings_set_width(int width, int rank);
+/*
+ * The width of searches of an open index for so many rows, by the settings that count for it:
+ * chosen by recall, or ef_search.
+ */
+extern int settings_width(Relation index, const ScanSettings *settings, double rank);
 
 /* options.c */
 

@@ -82,7 +82,7 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BuildSample *sample;
 	ArenaPlan plan;
-	GraphReach reach;
+	IndexStatistics statistics;
 	int nworkers;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
@@ -94,13 +94,13 @@ hnswbuild(Relation heap, Relation index, IndexInfo *info)
 	progress_expect(plan.rows);
 	progress_phase(PHASE_INSERT);
 	nworkers = build_workers(heap, index, info);
-	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result, &reach))
+	if (nworkers == 0 || !build_parallel(heap, index, info, nworkers, &plan, result, &statistics))
 	{
 		build_serial(heap, index, info, &plan, result);
 		progress_phase(PHASE_MEASURE);
-		statistics_measure(index, result->index_tuples, &reach);
+		statistics_measure(index, result->index_tuples, &statistics);
 	}
-	index_set_statistics(index, &reach, result->index_tuples);
+	index_set_statistics(index, &statistics);
 	index_set_built(index);
 	progress_end((uint64) result->index_tuples);
 	MemoryContextSwitchTo(old);

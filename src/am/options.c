@@ -88,6 +88,8 @@ add_search_options(void)
 	add_real_reloption(hnsw_relopt_kind, "scan_mem_multiplier",
 					   "Memory of a scan, as a multiple of work_mem", OPTION_NOT_GIVEN, 1.0,
 					   HNSWC_MAX_SCAN_MEM_MULTIPLIER, lock);
+	add_real_reloption(hnsw_relopt_kind, "recall", "Share of the nearest that searches are to find",
+					   OPTION_NOT_GIVEN, 0.0, HNSWC_MAX_RECALL, lock);
 }
 
 void
@@ -127,6 +129,7 @@ hnswoptions(Datum reloptions, bool validate)
 		{"iterative_scan", RELOPT_TYPE_ENUM, offsetof(HnswOptions, iterative_scan)},
 		{"max_scan_tuples", RELOPT_TYPE_INT, offsetof(HnswOptions, max_scan_tuples)},
 		{"scan_mem_multiplier", RELOPT_TYPE_REAL, offsetof(HnswOptions, scan_mem_multiplier)},
+		{"recall", RELOPT_TYPE_REAL, offsetof(HnswOptions, recall)},
 		{"row_map", RELOPT_TYPE_BOOL, offsetof(HnswOptions, row_map)},
 	};
 

@@ -238,6 +238,9 @@ scan_start(IndexScanDesc scan)
 	so->pages->known_entry = entry;
 	so->results.nreturned = 0;
 	so->settings = settings_of(scan->indexRelation);
+	so->widths = state->recall;
+	if (recall_width(&so->widths, RECALL_MOST_SHARE, 1) == 0)
+		so->settings.recall = 0; /* it is not known how */
 	so->results.last_dist = -INFINITY;
 	so->cutoff_dist = NAN;
 	query = scan->orderByData[0].sk_argument;

@@ -7,6 +7,9 @@
  * none, the setting's default.  So an index can be given what suits its data, for all who search
  * it, and a session that wants something else says so.
  *
+ * hnsw.recall, where it is not 0, takes the place of hnsw.ef_search. So an index's option of that
+ * name counts only if neither of the two settings is set.
+ *
  * Options are read from the relation, which PostgreSQL reads anew after ALTER INDEX: they take
  * effect at the next scan.
  */
@@ -27,13 +30,14 @@ typedef enum Setting
 	SETTING_ITERATIVE_SCAN,
 	SETTING_MAX_SCAN_TUPLES,
 	SETTING_SCAN_MEM_MULTIPLIER,
+	SETTING_RECALL,
 } Setting;
 
-#define NSETTINGS (SETTING_SCAN_MEM_MULTIPLIER + 1)
+#define NSETTINGS (SETTING_RECALL + 1)
 
 static const char *const setting_names[NSETTINGS] = {
 	"hnsw.ef_search",       "hnsw.adaptive_search",     "hnsw.iterative_scan",
-	"hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
+	"hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier", "hnsw.recall",
 };
 
 /* The session's values; the defaults where pgvector has the settings. */
@@ -112,6 +116,11 @@ settings_init(void)
 							 "Sets the memory a scan may use, as a multiple of work_mem.", NULL,
 							 &session.scan_mem_multiplier, 1.0, 1.0, HNSWC_MAX_SCAN_MEM_MULTIPLIER,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable(
+		"hnsw.recall", "Sets the share of the nearest rows that searches are to find.",
+		"An index then chooses how many candidates a search keeps, by what it has measured of "
+		"itself, and hnsw.ef_search has no effect. Zero turns that off.",
+		&session.recall, 0, 0, HNSWC_MAX_RECALL, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");
 	/* all are defined: from here on they stay where they are */
 	for (int i = 0; i < NSETTINGS; i++)
@@ -134,6 +143,29 @@ is_set(Setting setting)
 	return setting_records[setting] != NULL && setting_records[setting]->source > PGC_S_DEFAULT;
 }
 
+void
+settings_set_width(int width, int rank)
+{
+	Assert(width >= 0 && rank >= 1);
+	session.width = width;
+	session.rank = rank;
+}
+
+int
+settings_width(Relation index, const ScanSettings *settings, double rank)
+{
+	int width = 0;
+
+	StaticAssertStmt(RECALL_MOST_EF == HNSWC_MAX_EF_SEARCH, "one limit of widths");
+	if (settings->recall > 0)
+	{
+		NodeId entry;
+
+		width = recall_width(&index_state_get(index, &entry)->recall, settings->recall, rank);
+	}
+	return width > 0 ? width : settings->ef_search;
+}
+
 /* An index's option, unless it was not given or the setting is set. */
 #define TAKE_OPTION(settings, setting, field, given) \
 	do                                               \
@@ -150,6 +182,9 @@ settings_of(Relation index)
 
 	if (options == NULL)
 		return settings;
+	/* who says how wide a search is, and not what it is to find, gets that */
+	if (!is_set(SETTING_EF_SEARCH))
+		TAKE_OPTION(&settings, SETTING_RECALL, recall, options->recall);
 	TAKE_OPTION(&settings, SETTING_EF_SEARCH, ef_search, options->ef_search);
 	TAKE_OPTION(&settings, SETTING_ADAPTIVE_SEARCH, adaptive_search, options->adaptive_search);
 	TAKE_OPTION(&settings, SETTING_ITERATIVE_SCAN, iterative_scan, options->iterative_scan);

@@ -122,11 +122,12 @@ extern void build_rows_finish(BuildRows *rows);
 /* How many workers a build should ask for. */
 extern int build_workers(Relation heap, Relation index, IndexInfo *info);
 /*
- * Builds with up to `nworkers` workers beside this process, and measures the reach of what was
+ * Builds with up to `nworkers` workers beside this process, and measures what was
  * built. False, with nothing done, if none could be had.
  */
 extern bool build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers,
-						   const ArenaPlan *plan, IndexBuildResult *result, GraphReach *reach);
+						   const ArenaPlan *plan, IndexBuildResult *result,
+						   IndexStatistics *statistics);
 /* Where parallel workers of a build start. */
 extern PGDLLEXPORT void hnsw_parallel_build_main(dsm_segment *seg, shm_toc *toc);
 

@@ -311,7 +311,7 @@ leader_begin(BuildLeader *leader, Relation heap, Relation index, IndexInfo *info
 
 bool
 build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, const ArenaPlan *plan,
-			   IndexBuildResult *result, GraphReach *reach)
+			   IndexBuildResult *result, IndexStatistics *statistics)
 {
 	BuildLeader leader = {0};
 	BuildRows *rows;
@@ -330,7 +330,7 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int nworkers, con
 	build_rows_finish(rows);
 	let_log(index, leader.shared);
 	progress_phase(PHASE_MEASURE);
-	statistics_measure(index, result->index_tuples, reach);
+	statistics_measure(index, result->index_tuples, statistics);
 	progress_phase(PHASE_LOG);
 	log_share(index, leader.shared);
 	WaitForParallelWorkersToFinish(leader.pcxt);

@@ -252,6 +252,10 @@ check_meta(HnswCheck *check, const MetaPage *meta)
 		if (!(reach->octaves[i] >= 0 && reach->octaves[i] < INFINITY) ||
 			(i > 0 && reach->octaves[i] < reach->octaves[i - 1]))
 			page_corrupted(check->index, HNSWC_META_BLOCK, "the statistics are no numbers");
+	if (meta->recall.source > RECALL_CALIBRATED ||
+		(meta->recall.source != RECALL_UNKNOWN &&
+		 recall_width(&meta->recall, RECALL_MOST_SHARE, 1) == 0))
+		page_corrupted(check->index, HNSWC_META_BLOCK, "the statistics are no numbers");
 	if (meta->vector_offset >= PAGE_STREAM_SIZE || meta->vector_block > meta->vector_end ||
 		meta->vector_end > RelationGetNumberOfBlocks(check->index))
 		page_corrupted(check->index, HNSWC_META_BLOCK,

@@ -192,6 +192,8 @@ typedef struct GraphSearch
 	int layer;
 	int ef;
 	GraphBound bound;
+	/* a node of layer 0 that is passed over as if it were not there; or none */
+	NodeId left_out;
 	/* keep what is discarded, for graph_search_widen() and graph_search_resume() */
 	bool keep;
 	Size memory_limit; /* stop when what has been met takes more; 0 for no limit */
@@ -292,6 +294,54 @@ extern void graph_reach_measure(GraphStore *store, int dims, CodeMetric metric, 
  * where distances are inner products.
  */
 extern void graph_bound(const GraphReach *reach, int ef, int rank, float norm, GraphBound *bound);
+
+/* recall.c */
+
+/* Numbers of nearest that recall is measured for: 1, 10 and 100. */
+#define GRAPH_RECALL_RANKS 3
+/* Most widths that it is measured at for each. */
+#define GRAPH_RECALL_WIDTHS 13
+/* Of so many nearest it has to be known where they are; beyond 100 for those at one distance. */
+#define GRAPH_NEAREST 160
+
+/* How many of the true nearest were found, and looked for: by rank, at each width. */
+typedef struct GraphRecall
+{
+	int64 found[GRAPH_RECALL_RANKS][GRAPH_RECALL_WIDTHS];
+	int64 wanted[GRAPH_RECALL_RANKS];
+} GraphRecall;
+
+/* The nearest elements of a query, nearest first, by exact distances. */
+typedef struct GraphNearest
+{
+	int n;
+	NodeId nodes[GRAPH_NEAREST];
+	double dist[GRAPH_NEAREST];
+} GraphNearest;
+
+extern int graph_recall_rank(int r);
+/* Of the nearest so many count, but not the first `from`: those that a scan's step adds. */
+extern void graph_recall_ranks(int r, int *from, int *to);
+/* The i-th width that the r-th is measured at, ascending; 0: there are no more. */
+extern int graph_recall_width(int r, int i);
+
+/* How searches go that are measured. */
+typedef struct RecallSearch RecallSearch;
+
+/* `runners_up`: candidates beyond the pool that are measured, besides an eighth of ef. */
+extern RecallSearch *graph_recall_create(GraphStore *store, const GraphReach *reach,
+										 CodeMetric metric, int runners_up);
+/*
+ * Searches as wide as it goes for what is near a query, as if the node were not there. Writes the
+ * nearest that are found by estimates, at most GRAPH_NEAREST; returns how many.
+ */
+extern int graph_recall_search(RecallSearch *recall, const CodeQuery *query, float norm,
+							   NodeId left_out, Candidate *nearest);
+/* Adds how many of the nearest that search and narrower ones have found. */
+extern void graph_recall_count(RecallSearch *recall, const GraphNearest *nearest,
+							   GraphRecall *sums);
+/* Is a node among them? */
+extern bool graph_nearest_has(const GraphNearest *nearest, NodeId node);
 
 /* select.c */
 

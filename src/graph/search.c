@@ -334,6 +334,10 @@ search_layer(GraphSearch *search, const CodeQuery *query, int layer, int ef, int
 	search->nvisited = 0;
 	search->limited = false;
 	visited_reset(&search->visited, (uint32) (ef + EXPANDED_ON_THE_WAY) * search->store->m);
+	if (layer == 0 && search->left_out != NODE_NONE)
+		(void) visited_add(&search->visited, search->left_out);
+	if (layer == 0 && search->left_out != NODE_NONE)
+		(void) visited_add(&search->visited, search->left_out);
 	/* the elements of two entries may have been the same one */
 	for (int i = 0; i < nentries; i++)
 	{

@@ -34,6 +34,12 @@ STANDS_AT(MetaPage, vector_end, 96);
 STANDS_AT(MetaPage, vector_offset, 100);
 STANDS_AT(MetaPage, tuples, 104);
 STANDS_AT(MetaPage, reach, 112);
+STANDS_AT(MetaPage, built_blocks, 128);
+STANDS_AT(MetaPage, map_roots, 132);
+STANDS_AT(MetaPage, map_stride, 148);
+STANDS_AT(MetaPage, recall, 150);
+STANDS_AT(RecallWidths, source, 0);
+STANDS_AT(RecallWidths, ef, 2);
 
 
 STANDS_AT(Slot, u, 0);
@@ -55,6 +61,9 @@ StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && 
 StaticAssertDecl(SLOT_UNUSED == 0 && SLOT_LIVE == 1 && SLOT_SHELL == 2 && SLOT_DEAD == 3 &&
 					 SLOT_FREE == 4,
 				 "see docs/FORMAT.md: states of a slot");
+StaticAssertDecl(RECALL_UNKNOWN == 0 && RECALL_MEASURED == 1 && RECALL_CALIBRATED == 2 &&
+					 sizeof(RecallWidths) == 44,
+				 "see docs/FORMAT.md: recall");
 StaticAssertDecl(RERANK_INDEX == 0 && RERANK_HALF == 1 && RERANK_TABLE == 2,
 				 "see docs/FORMAT.md: rerank");
 StaticAssertDecl(CODE_L2 == 0 && CODE_IP == 1 && CODE_COSINE == 2 && CODE_L1 == 3 &&

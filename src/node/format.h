@@ -99,6 +99,26 @@ typedef enum RerankSource
 /* Levels of the row map: 2,040^3 leaves hold all blocks that a table can have. */
 #define MAP_LEVELS 4
 
+/* Shares of the nearest that searches are to find, and numbers of nearest, for which it is kept how
+ * wide searches have to be. */
+#define RECALL_SHARES 7
+#define RECALL_RANKS GRAPH_RECALL_RANKS
+
+/* Where it is known from. */
+typedef enum RecallSource
+{
+	RECALL_UNKNOWN,    /* all is 0 */
+	RECALL_MEASURED,   /* searches for the index's own elements */
+	RECALL_CALIBRATED, /* searches for vectors that a user gave */
+} RecallSource;
+
+/* How wide searches have to be: see widths.c. */
+typedef struct RecallWidths
+{
+	uint16 source;                          /* RecallSource */
+	uint16 ef[RECALL_RANKS][RECALL_SHARES]; /* for 1, 10 and 100 nearest */
+} RecallWidths;
+
 /* The contents of block 0. */
 typedef struct MetaPage
 {
@@ -138,12 +158,13 @@ typedef struct MetaPage
 	BlockNumber map_roots[MAP_LEVELS];
 	/* entries of a block of the table; 0: there is no map.  Never changes */
 	uint16 map_stride;
-	uint16 reserved; /* zero; the structure's size is a multiple of 8 */
+	RecallWidths recall; /* as measured when built or vacuumed, or given by hnsw_calibrate() */
+	uint16 reserved[3];  /* zero; the structure's size is a multiple of 8 */
 } MetaPage;
 
 StaticAssertDecl(offsetof(MetaPage, built_blocks) ==
 						 offsetof(MetaPage, reach) + sizeof(GraphReach) &&
-					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 24,
+					 sizeof(MetaPage) == offsetof(MetaPage, built_blocks) + 72,
 				 "MetaPage is part of the on-disk format");
 
 StaticAssertDecl(sizeof(MetaPage) <= BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail),

@@ -9,7 +9,7 @@
  * store.c         the graph's door (GraphStore) over all this, for scans and inserts
  * duplicates.c    rows with equal vectors; prune.c removes them
  * rowmap.c        from a row of the table to its node
- * statistics.c    what an index knows of its rows
+ * statistics.c    what an index knows of its rows; measure.c, widths.c: what a recall takes
  * vacuum.c        what is gone is taken out, vacuum_repair.c and vacuum_mend.c: see vacuum.h
  *
  * Locks: see src/node/README. In short: a reader only pins, except during recovery, where it takes
@@ -63,8 +63,9 @@ typedef struct IndexState
 	uint64 last_used;
 	struct IndexState *next_retired;
 	BlockNumber built_blocks;
-	double tuples; /* these four as the meta page had them when the index was last opened */
+	double tuples; /* these as the meta page had them when the index was last opened */
 	GraphReach reach;
+	RecallWidths recall;
 	BlockNumber map_roots[MAP_LEVELS]; /* this, too */
 	/* the last leaf that an insert has looked up, and where it is; 0: none */
 	uint32 map_leaf;
@@ -91,8 +92,21 @@ extern IndexState *index_state_get(Relation index, NodeId *entry);
  */
 extern void index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape,
 							   const void *params, bool wal);
-/* Writes to the meta page how far searches have to look, and how many rows there are. */
-extern void index_set_statistics(Relation index, const GraphReach *reach, double tuples);
+/* What is known of an index's rows: how many there are, and how searches among them have to go. */
+typedef struct IndexStatistics
+{
+	double tuples;
+	GraphReach reach;
+	RecallWidths recall;
+} IndexStatistics;
+
+/*
+ * Writes statistics to the meta page, if they differ from what is there. What recall a user's
+ * vectors gave stays, unless it is given anew.
+ */
+extern void index_set_statistics(Relation index, const IndexStatistics *statistics);
+/* Writes only how wide searches have to be. */
+extern void index_set_recall(Relation index, const RecallWidths *recall);
 /* Writes to the meta page that all blocks there are now are the build's. */
 extern void index_set_built(Relation index);
 /*
@@ -440,9 +454,35 @@ extern int duplicates_free(PageReader *reader, BlockNumber block, FullTransactio
 
 /* statistics.c */
 /*
- * How far searches have to look among so many rows: as it was measured before, unless too much has
- * changed.
+ * How far searches have to look among so many rows, and how wide they have to be: as it was
+ * measured before, unless too much has changed.
  */
-extern void statistics_measure(Relation index, double tuples, GraphReach *reach);
+extern void statistics_measure(Relation index, double tuples, IndexStatistics *statistics);
+
+/* measure.c */
+/*
+ * Measures how wide searches have to be in an index of about so many elements, with the reach that
+ * they will go by. Unknown where there are too few, or they cannot be searched for. Nobody else may
+ * be removing elements. Needs memory for some hundred searches.
+ */
+extern void recall_measure(PageStore *pages, double elements, const GraphReach *reach,
+						   RecallWidths *widths);
+
+/* widths.c */
+
+/* All of the nearest cannot be promised. */
+#define RECALL_MOST_SHARE 0.999
+/* No search is wider: hnsw.ef_search goes as far. */
+#define RECALL_MOST_EF 1000
+
+/* How wide searches have to be, by what was found. `source` is not RECALL_UNKNOWN. */
+extern void recall_fit(const GraphRecall *found, RecallSource source, RecallWidths *widths);
+/*
+ * The width for so many nearest, of which a share is to be found; not less than the rank is. 0: it
+ * is not known.
+ */
+extern int recall_width(const RecallWidths *widths, double share, double rank);
+/* The s-th of the shares that widths are kept for, ascending. */
+extern double recall_share(int s);
 
 #endif /* HNSWC_NODE_H */

@@ -201,6 +201,7 @@ read_entry(Relation index, IndexState *state, NodeId *entry)
 	/* of a change that is being made some words may be old and others new: that does no harm */
 	state->tuples = meta->tuples;
 	state->reach = meta->reach;
+	state->recall = meta->recall;
 	state->built_blocks = meta->built_blocks;
 	state->flags = meta->flags;
 	memcpy(state->map_roots, meta->map_roots, sizeof(state->map_roots));
@@ -337,28 +338,48 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	meta->tuples = 0;
 	meta->map_stride = shape->map_stride;
 	memset(&meta->reach, 0, sizeof(meta->reach));
+	memset(&meta->recall, 0, sizeof(meta->recall));
 	meta->built_blocks = 0;
-	meta->reserved = 0;
+	memset(meta->reserved, 0, sizeof(meta->reserved));
 }
 
 void
-index_set_statistics(Relation index, const GraphReach *reach, double tuples)
+index_set_statistics(Relation index, const IndexStatistics *statistics)
 {
 	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	MetaPage *meta = page_meta(BufferGetPage(buffer));
+	RecallWidths recall =
+		meta->recall.source == RECALL_CALIBRATED ? meta->recall : statistics->recall;
 
-	if (meta->tuples != tuples || memcmp(&meta->reach, reach, sizeof(*reach)) != 0)
+	if (meta->tuples != statistics->tuples ||
+		memcmp(&meta->reach, &statistics->reach, sizeof(meta->reach)) != 0 ||
+		memcmp(&meta->recall, &recall, sizeof(recall)) != 0)
 	{
 		PageEdit edit;
 		int page;
 
 		edit_init(&edit, index, true);
 		page = edit_page(&edit, buffer);
-		edit_set(&edit, page, &meta->tuples, tuples);
-		edit_write(&edit, page, &meta->reach, reach, sizeof(*reach));
+		edit_set(&edit, page, &meta->tuples, statistics->tuples);
+		edit_write(&edit, page, &meta->reach, &statistics->reach, sizeof(meta->reach));
+		edit_write(&edit, page, &meta->recall, &recall, sizeof(recall));
 		edit_commit(&edit);
 		edit_free(&edit);
 	}
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+index_set_recall(Relation index, const RecallWidths *recall)
+{
+	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	PageEdit edit;
+
+	edit_init(&edit, index, true);
+	edit_write(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->recall, recall,
+			   sizeof(*recall));
+	edit_commit(&edit);
+	edit_free(&edit);
 	UnlockReleaseBuffer(buffer);
 }
 

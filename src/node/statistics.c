@@ -1,6 +1,6 @@
 /*
  * statistics.c: what an index keeps on its meta page about the rows that are in it: their number,
- * and how far searches have to look among them. Brought up to date at the end of a build and of
+ * and how searches among them have to go. Brought up to date at the end of a build and of
  * each run of vacuum.
  *
  * Locks: the exclusive lock on the meta page for the change itself; none while it is found out.
@@ -13,8 +13,8 @@
 #include "utils/memutils.h"
 
 /*
- * Reach is measured again when the number of rows has changed by this share of it: it changes
- * slowly, and what is measured differs from time to time.
+ * What searches need is measured again when the number of rows has changed by this share of it: it
+ * changes slowly, and what is measured differs from time to time.
  */
 #define CHANGED_SHARE 0.5
 
@@ -43,27 +43,37 @@ reach_is_measurable(const IndexState *state)
 		   (state->shape.spec.bits >= STORE_MIN_SELECT_BITS || state->layout.vector_size > 0);
 }
 
+/* Is what is known of so many rows out of date? */
+static bool
+has_changed(const IndexState *state, double tuples)
+{
+	return fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples;
+}
+
 void
-statistics_measure(Relation index, double tuples, GraphReach *reach)
+statistics_measure(Relation index, double tuples, IndexStatistics *statistics)
 {
 	NodeId entry;
 	IndexState *state = index_state_get(index, &entry);
+	GraphReach *reach = &statistics->reach;
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw statistics", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	PageStore *pages = page_store_open(index, state, true);
+	bool changed = has_changed(state, tuples);
 
 	Assert(tuples >= 0);
+	statistics->tuples = tuples;
 	*reach = state->reach;
+	statistics->recall = state->recall;
 	if (!reach_is_measurable(state))
 		memset(reach, 0, sizeof(*reach));
-	else if (!(reach->octaves[0] > 0) ||
-			 fabs(tuples - state->tuples) > CHANGED_SHARE * state->tuples)
-	{
-		MemoryContext cxt =
-			AllocSetContextCreate(CurrentMemoryContext, "hnsw statistics", ALLOCSET_DEFAULT_SIZES);
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-		PageStore *pages = page_store_open(index, state, true);
-
+	else if (!(reach->octaves[0] > 0) || changed)
 		graph_reach_measure(&pages->store, state->shape.spec.dims, state->shape.spec.metric, tuples,
 							reach);
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(cxt);
-	}
+	if (state->recall.source == RECALL_UNKNOWN ||
+		(state->recall.source == RECALL_MEASURED && changed))
+		recall_measure(pages, tuples, reach, &statistics->recall);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }

@@ -339,7 +339,7 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	HnswVacuum vacuum = {info, stats, callback, callback_state};
-	GraphReach reach;
+	IndexStatistics statistics;
 
 	Assert(info->index->rd_rel->relkind == RELKIND_INDEX);
 	stats->num_index_tuples = 0;
@@ -349,8 +349,8 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	if (vacuum.dead.count > 0)
 		vacuum_repair(&vacuum);
 	vacuum_free(&vacuum);
-	statistics_measure(info->index, stats->num_index_tuples, &reach);
-	index_set_statistics(info->index, &reach, stats->num_index_tuples);
+	statistics_measure(info->index, stats->num_index_tuples, &statistics);
+	index_set_statistics(info->index, &statistics);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	stats->pages_free = stats->pages_deleted;
 	stats->estimated_count = false;

@@ -24,6 +24,10 @@ hnsw_last_scan(PG_FUNCTION_ARGS)
 	row_add(&row, ObjectIdGetDatum(counters->index));
 	row_add(&row, CStringGetTextDatum(counters_strategy(counters)));
 	row_add(&row, Int32GetDatum(counters->ef_search));
+	if (counters->recall > 0)
+		row_add(&row, Float8GetDatum(counters->recall));
+	else
+		row_add_null(&row);
 	row_add(&row, Int32GetDatum(counters->ef));
 	row_add(&row, Int32GetDatum(counters->rounds));
 	row_add(&row, Int64GetDatum(counters->nodes));

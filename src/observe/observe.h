@@ -9,6 +9,8 @@
  * estimate.c   hnsw_estimate()
  * prewarm.c    hnsw_prewarm()
  * recall.c     hnsw_recall()
+ * calibrate.c  hnsw_calibrate()
+ * asking.c     searches, and what they should have found
  * questions.c  the vectors that recall is measured with
  * exact.c      the distances of their nearest rows, from the table
  */
@@ -19,8 +21,10 @@
 
 #include "am/am.h"
 #include "column/element.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "rank/counters.h"
 #include "utils/array.h"
 #include "utils/rel.h"
 
@@ -141,5 +145,53 @@ extern NearestRows *exact_nearest(const IndexTarget *target, const TargetSql *sq
 								  FmgrInfo *distance, const Questions *questions, int k);
 /* Adds a distance to the k smallest. */
 extern void nearest_add(NearestRows *nearest, int k, double distance);
+
+/* asking.c */
+
+/* Questions that an index is asked, and how well it answers. */
+typedef struct Asking
+{
+	/* the caller's to fill in; with questions.are_rows, or queries, asking_open() adds questions */
+	IndexTarget target;
+	Questions questions;
+	int k; /* nearest that are known of each */
+
+	TargetSql sql;
+	FmgrInfo distance;
+	NearestRows *exact; /* of each question, what is to be left out left out */
+	SPIPlanPtr plan;
+	NearestRows found; /* by the last search */
+	SavedUser saved_user;
+	ScanCounters saved_scan;
+	int nest_level;
+} Asking;
+
+/*
+ * Connects to SPI, takes a sample of what a query returns, if there is one, as questions, and reads
+ * the true nearest rows of all.  From there to asking_close() the user is as target_assume_owner()
+ * has it.
+ */
+extern void asking_open(Asking *asking, const char *queries);
+extern void asking_close(Asking *asking);
+/*
+ * From here to asking_end(), which is called also when an error is raised, the planner has only the
+ * index to go by, and settings that are changed are undone at the end.
+ */
+extern void asking_begin(Asking *asking);
+extern void asking_end(Asking *asking);
+extern void asking_set(const char *name, const char *value);
+/* Searches from here on are for k rows. */
+extern void asking_prepare(Asking *asking, int k);
+/*
+ * Searches for a question; its distances are in asking->found.  Returns the time in microseconds.
+ */
+extern double asking_search(Asking *asking, Datum question);
+/* How many of a question's k nearest rows, or as near, the last search has found. */
+extern int nearest_found(const Asking *asking, int question, int k);
+
+/* recall.c */
+
+/* Raises an error if an argument is null. */
+extern void argument_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 
 #endif /* HNSWC_OBSERVE_H */

@@ -313,6 +313,27 @@ add_reach(ResultRow *row, const GraphReach *reach)
 											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 }
 
+/* How wide searches have to be, for 1, 10 and 100 rows, and where that is known from. */
+static void
+add_recall(ResultRow *row, const RecallWidths *widths)
+{
+	Datum values[RECALL_RANKS * RECALL_SHARES];
+	int sizes[] = {RECALL_RANKS, RECALL_SHARES};
+	int firsts[] = {1, 1};
+
+	if (recall_width(widths, RECALL_MOST_SHARE, 1) == 0)
+	{
+		row_add_null(row);
+		row_add_null(row);
+		return;
+	}
+	for (int i = 0; i < lengthof(values); i++)
+		values[i] = Int32GetDatum(widths->ef[i / RECALL_SHARES][i % RECALL_SHARES]);
+	row_add(row, PointerGetDatum(construct_md_array(values, NULL, lengthof(sizes), sizes, firsts,
+													INT4OID, sizeof(int32), true, TYPALIGN_INT)));
+	row_add(row, CStringGetTextDatum(widths->source == RECALL_CALIBRATED ? "queries" : "rows"));
+}
+
 /* Slots of all kinds that have been used. */
 static double
 slots_used(const PageCounts *counts)
@@ -364,6 +385,7 @@ make_row(ResultRow *row, const IndexTarget *target, const Stats *stats)
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_ZERO)));
 	row_add(row, Int32GetDatum(settings_of(target->index).ef_search));
 	add_reach(row, &stats->state->reach);
+	add_recall(row, &stats->state->recall);
 	add_age(row, stats);
 	return row_finish(row);
 }

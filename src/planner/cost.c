@@ -67,6 +67,8 @@
  * would make NaN of.
  */
 #define REFUSED_COST 1.0e30
+/* Where an index chooses how wide searches are, it is taken to be asked for so many rows. */
+#define PLANNED_RANK 10
 
 void
 scan_model_read(ScanModel *model, IndexOptInfo *info)
@@ -75,6 +77,7 @@ scan_model_read(ScanModel *model, IndexOptInfo *info)
 	Relation index = index_open(info->indexoid, NoLock);
 	int dims = Max(element_typmod(index), 1);
 	const ElementType *type = element_type(index);
+	ScanSettings settings;
 	CodeSpec spec = {.dims = type->sketch_dims > 0 ? type->sketch_dims : dims,
 					 .metric = type->metric};
 
@@ -82,7 +85,8 @@ scan_model_read(ScanModel *model, IndexOptInfo *info)
 	model->rows = Max(info->tuples, 1.0);
 	model->pages = Max(info->pages, 1);
 	model->m = options_m(index);
-	model->ef_search = settings_of(index).ef_search;
+	settings = settings_of(index);
+	model->ef_search = settings_width(index, &settings, PLANNED_RANK);
 	model->mapped = options_row_map(index);
 	model->visit_cost = cpu_index_tuple_cost +
 						cpu_operator_cost * (1.0 + (double) code_size(&spec) / BYTES_PER_OPERATOR);

@@ -43,6 +43,7 @@ counters_begin(HnswScan *so)
 	counters->index = RelationGetRelid(so->scan->indexRelation);
 	counters->has_query = so->query.given;
 	counters->ef_search = so->settings.ef_search;
+	counters->recall = so->settings.recall;
 	counters->nodes = -nodes_measured(so->search);
 	counters->milliseconds = log_min_duration >= 0 ? 0 : -1;
 }

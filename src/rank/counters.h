@@ -19,6 +19,7 @@ typedef struct ScanCounters
 	bool by_set;      /* a filtered scan measured all rows of its bitmap */
 	bool has_query;   /* false: no order, all elements are as far */
 	int ef_search;    /* as set, see settings.c */
+	double recall;    /* as set, if it counted; else 0 */
 	int ef;           /* candidates that the last search was for */
 	int rounds;       /* searches: the first one and each that went on */
 	int64 nodes;      /* measured by searches, of all layers */

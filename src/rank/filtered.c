@@ -63,7 +63,7 @@ filter_model(const HnswScan *so)
 						 .wanted = set_rows(so),
 						 .limit = scan_filter_limit(so),
 						 .m = so->state->shape.m,
-						 .ef_search = so->settings.ef_search,
+						 .ef_search = round_width(so, Max(scan_filter_limit(so), 1)),
 						 .mapped = so->state->shape.map_stride > 0};
 }
 
@@ -155,7 +155,7 @@ begin_walk(HnswScan *so, double ef, double limit)
 	visited_reset(&search->visited, 0);
 	search->memory_limit = 0;
 	search->visit_limit = 0;
-	nentries = graph_search_descend(search, so->query.by_code, 0, so->settings.ef_search, &top);
+	nentries = graph_search_descend(search, so->query.by_code, 0, round_width(so, 1), &top);
 	search->memory_limit = (Size) (work_mem * 1024.0 * so->settings.scan_mem_multiplier);
 	search->visit_limit = (int64) Max(limit, 1);
 	if (nentries > 0)

@@ -7,6 +7,10 @@
  * the nearest 20, 50, 100 and so on, with hnsw.ef_search among them. Each round goes on where the
  * one before has stopped, and its rows come behind those that have been returned.
  *
+ * With hnsw.recall the steps are for 1, 10, 20, 50 and so on, and each is as wide as the index says
+ * that it takes to find such a share of the rows that it adds (widths.c). So the share is found for
+ * every LIMIT, a little more for one between two steps, and pages of one answer still agree.
+ *
  * How far a round goes decides what is found in time for its place. So hnsw.ef_search counts for
  * all steps below it. Rows that a filter or a join drops come on top: their number is estimated
  * from the share of rows that have passed so far, and at first from what the planner expects.
@@ -69,6 +73,28 @@
  */
 #define LEAST_AFFORDED 1.1
 
+/* Does a recall say how wide the steps are? */
+static bool
+by_recall(const HnswScan *so)
+{
+	return so->settings.recall > 0 || so->settings.width > 0;
+}
+
+int
+round_width(const HnswScan *so, double rows)
+{
+	if (so->settings.width > 0)
+	{
+		/* as a root of the rows is what widths for 10 and 100 rows differ by, about */
+		double before = Min(1.0, rows / so->settings.rank);
+
+		return (int) Max(rint(so->settings.width * sqrt(before)), rows);
+	}
+	if (so->settings.recall > 0)
+		return recall_width(&so->widths, so->settings.recall, rows);
+	return so->settings.ef_search;
+}
+
 /* Bytes that a search may take. */
 static Size
 round_memory(const HnswScan *so)
@@ -98,6 +124,13 @@ step_above(double ef, double rows, bool dropping)
 				(step >= ef * NEAR_EF || (step * NEAR_EF <= ef && (rows == 0 || dropping))))
 				return step;
 		}
+}
+
+/* The least step above a number of rows, where a recall says how wide the steps are. */
+static double
+recall_step_above(double rows)
+{
+	return rows < 1 ? 1 : step_above(1, rows, false);
 }
 
 /* Does the scan have a filter? */
@@ -152,8 +185,11 @@ next_aim(const HnswScan *so)
 	double share;
 	RoundAim aim;
 
-	aim.passing = aim.rows = step_above(so->settings.ef_search, passed < 0 ? returned : passed,
-										passed < 0 ? has_filter(so) : passed < returned);
+	if (by_recall(so))
+		aim.passing = aim.rows = recall_step_above(passed < 0 ? returned : passed);
+	else
+		aim.passing = aim.rows = step_above(so->settings.ef_search, passed < 0 ? returned : passed,
+											passed < 0 ? has_filter(so) : passed < returned);
 	if (passed < 0)
 		return aim;
 	share = (passed + planned_share(so) * PLANNED_ROWS) / (returned + PLANNED_ROWS);
@@ -191,7 +227,7 @@ round_bound(HnswScan *so, double rank)
 	const float *query = so->query.vector;
 	GraphBound bound = {0};
 
-	if (so->settings.adaptive_search && rank < so->ef)
+	if ((so->settings.adaptive_search || by_recall(so)) && rank < so->ef)
 	{
 		bool product = code_metric(so->state->shape.spec.metric)->is_product;
 		float norm =
@@ -234,6 +270,8 @@ first_due(const HnswScan *so)
 	bool bounded = search->bound.rank > 0;
 	int64 share = (int64) (ANSWERED_SHARE * (bounded ? search->nlive : so->ef));
 
+	if (by_recall(so))
+		return 1;
 	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
 		return bounded ? Min(Max(share, search->bound.rank), so->settings.ef_search) : so->ef;
 	if (has_filter(so))
@@ -245,13 +283,13 @@ void
 round_first(HnswScan *so)
 {
 	GraphSearch *search = so->search;
-	double step = step_above(so->settings.ef_search, 0, false);
+	double step = by_recall(so) ? FIRST_STEP : step_above(so->settings.ef_search, 0, false);
 	GraphBound bound;
 	int nentries;
 	int top;
 
 	Assert(so->query.given && so->stage == SCAN_GRAPH && so->results.nreturned == 0);
-	so->ef = so->settings.ef_search;
+	so->ef = round_width(so, 1);
 	so->due = so->answered = 0;
 	so->resumed = false;
 	so->exact_cost.read = 0;
@@ -333,7 +371,8 @@ static int
 round_ef(const HnswScan *so, RoundAim aim)
 {
 	double dropped = aim.rows - aim.passing;
-	double ef = aim.passing > so->settings.ef_search
+	double ef = by_recall(so) ? round_width(so, Max(aim.passing, 1))
+				: aim.passing > so->settings.ef_search
 					? EF_PER_ROW * aim.passing
 					: Max(LATER_SHARE * so->settings.ef_search, aim.passing - MOST_FILLED);
 
@@ -350,7 +389,8 @@ widen(HnswScan *so, RoundAim aim)
 
 	Assert(!so->resumed && aim.rows <= MOST_POOL && aim.passing <= aim.rows);
 	so->ef = round_ef(so, aim);
-	bound = round_bound(so, aim.rows);
+	/* by the distance of a nearer one it would be too uncertain, as in the first step */
+	bound = round_bound(so, by_recall(so) ? Max(aim.rows, FIRST_STEP) : aim.rows);
 	if (bound.rank == 0 && aim.passing < aim.rows)
 		so->ef = (int) Min(Max(so->ef, aim.rows / ANSWERED_SHARE), MOST_POOL);
 	so->counters.rounds++;
@@ -371,7 +411,7 @@ static bool
 resume(HnswScan *so, RoundAim aim)
 {
 	Assert(aim.rows > so->answered);
-	so->ef = (int) Min(Max(so->settings.ef_search, aim.rows - so->answered), MOST_POOL);
+	so->ef = (int) Min(Max(round_width(so, 1), aim.rows - so->answered), MOST_POOL);
 	if (!graph_search_resume(so->search, so->ef))
 		return false;
 	so->counters.rounds++;
@@ -399,7 +439,8 @@ round_aim(HnswScan *so, RoundAim *aim)
 	{
 		aim->rows = Min(aim->rows, so->settings.ef_search);
 		aim->passing = Min(aim->passing, aim->rows);
-		return so->due < so->settings.ef_search && so->search->bound.rank > 0;
+		return so->due < so->settings.ef_search &&
+			   (by_recall(so) ? !is_exhausted(so) : so->search->bound.rank > 0);
 	}
 	if (is_exhausted(so))
 		return false;

@@ -163,7 +163,8 @@ typedef struct HnswScan
 	ScanResults results;
 
 	ScanSettings settings;
-	ScanNodes nodes; /* where the scan stands in the query */
+	RecallWidths widths; /* by which steps are made, if settings.recall is not 0 */
+	ScanNodes nodes;     /* where the scan stands in the query */
 	/* what bounds the distance of rows that pass the query's filter; NULL: nothing */
 	Cutoff *cutoff;
 	double cutoff_dist; /* so much; NAN: not known yet */
@@ -211,6 +212,11 @@ extern void round_first(HnswScan *so);
  * if there is nothing more to find, a limit is met, or it would cost more than to read the table.
  */
 extern bool round_next(HnswScan *so);
+/*
+ * The width of the scan's searches for so many rows: by the recall that is asked for, or
+ * hnsw.ef_search.
+ */
+extern int round_width(const HnswScan *so, double rows);
 /* Has the search looked at as many nodes as hnsw.max_scan_tuples allows? */
 extern bool round_at_limit(const HnswScan *so);
 /*

@@ -23,6 +23,10 @@ typedef struct ScanSettings
 	int iterative_scan; /* IterativeScan */
 	int max_scan_tuples;
 	double scan_mem_multiplier;
+	double recall; /* the share of the nearest that ef_search gives way to; 0: it does not */
+	/* of the step for `rank` rows, to measure what it finds; 0: chosen by recall */
+	int width;
+	int rank;
 } ScanSettings;
 
 #endif /* HNSWC_SETTINGS_H */
