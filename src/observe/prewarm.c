@@ -4,8 +4,9 @@
  * Upper layers and nodes are what every search reads, and a small part of the file.  Which blocks
  * these are only the pages themselves tell.  So they are found by following the links, page by
  * page: from the entry point all that the page's slots lead to, in waves, each read in the order of
- * its blocks and ahead.  Vectors, which are most of the file, are not read.  What no link leads to
- * is left out.
+ * its blocks and ahead.  With the nodes come the pages of the row map, which filtered scans look
+ * nodes up in.  Vectors, which are most of the file, are not read.  What no link leads to is left
+ * out.
  *
  * Memory: five bytes for each block of the index.
  *
@@ -154,6 +155,26 @@ read_waves(Prewarm *prewarm)
 	}
 }
 
+/* Meets a page of the row map and all that is below it; `level` steps above the leaves. */
+static void
+meet_map(Prewarm *prewarm, BlockNumber block, int level)
+{
+	BlockNumber below[MAP_PAGE_WORDS];
+	Buffer buffer;
+
+	if (block == 0)
+		return;
+	meet_block(prewarm, block, level == 0 ? PAGE_MAP_LEAF : PAGE_MAP_INNER);
+	if (level == 0 || block >= prewarm->nblocks)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	buffer = reader_lock_page(&prewarm->reader, block, PAGE_MAP_INNER, BUFFER_LOCK_SHARE);
+	memcpy(below, map_words(BufferGetPage(buffer)), sizeof(below));
+	UnlockReleaseBuffer(buffer);
+	for (uint32 i = 0; i < MAP_PAGE_WORDS; i++)
+		meet_map(prewarm, below[i], level - 1);
+}
+
 /* Reads the upper layers or all nodes, from the entry point on; returns the number of blocks. */
 static BlockNumber
 read_nodes(Prewarm *prewarm, NodeId entry)
@@ -174,6 +195,8 @@ read_nodes(Prewarm *prewarm, NodeId entry)
 	entry = pages->store.entry(&pages->store, &layer);
 	if (entry != NODE_NONE)
 		meet_node(prewarm, entry, layer_kind(layer));
+	for (int level = 0; level < MAP_LEVELS && prewarm->what == PREWARM_NODES; level++)
+		meet_map(prewarm, prewarm->state->map_roots[level], level);
 	read_waves(prewarm);
 	return prewarm->n;
 }
