@@ -118,7 +118,7 @@ scan_create(IndexScanDesc scan, IndexState *state)
 	so->scan = scan;
 	reader_init(&so->pages->reader, scan->indexRelation, state);
 	so->nodes = running_nodes(scan);
-	so->cutoff = cutoff_find(so->nodes.scan);
+	so->cutoff = cutoff_find(so->nodes.node);
 	counters_forget(so);
 	rows_begin(so);
 	return so;

@@ -22,6 +22,7 @@
 #include "planner/bound.h"
 #include "planner/cutoff.h"
 #include "planner/expression.h"
+#include "planner/filtered.h"
 #include "utils/datum.h"
 
 /* A comparison that bounds the distance, and what it takes to know by how much. */
@@ -36,7 +37,7 @@ typedef struct CutoffClause
 
 struct Cutoff
 {
-	IndexScanState *node;
+	PlanState *node;
 	List *clauses;
 };
 
@@ -87,26 +88,35 @@ match_clause(Node *expr, const OpExpr *ordering, PlanState *parent)
 	return clause;
 }
 
-Cutoff *
-cutoff_find(IndexScanState *node)
+/* The distance that a scan orders by; NULL if it has none. */
+static OpExpr *
+find_ordering(const PlanState *node)
 {
-	IndexScan *plan;
+	List *orders;
+
+	if (is_filtered_scan(node->plan))
+		return filtered_distance((const CustomScan *) node->plan);
+	orders = castNode(IndexScan, node->plan)->indexorderbyorig;
+	return orders != NIL && IsA(linitial(orders), OpExpr) ? linitial(orders) : NULL;
+}
+
+Cutoff *
+cutoff_find(PlanState *node)
+{
 	OpExpr *ordering;
 	Cutoff *cutoff = NULL;
 	MemoryContext old;
 	ListCell *cell;
 
-	if (node == NULL)
+	if (node == NULL || node->plan->qual == NIL)
 		return NULL;
-	plan = (IndexScan *) node->ss.ps.plan;
-	if (plan->scan.plan.qual == NIL || plan->indexorderbyorig == NIL ||
-		!IsA(linitial(plan->indexorderbyorig), OpExpr))
+	ordering = find_ordering(node);
+	if (ordering == NULL)
 		return NULL;
-	ordering = linitial_node(OpExpr, plan->indexorderbyorig);
-	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	foreach (cell, plan->scan.plan.qual)
+	old = MemoryContextSwitchTo(node->state->es_query_cxt);
+	foreach (cell, node->plan->qual)
 	{
-		CutoffClause *clause = match_clause(lfirst(cell), ordering, &node->ss.ps);
+		CutoffClause *clause = match_clause(lfirst(cell), ordering, node);
 
 		if (clause == NULL)
 			continue;
@@ -122,7 +132,7 @@ cutoff_find(IndexScanState *node)
 static Datum
 evaluate(const Cutoff *cutoff, ExprState *expr, bool *isnull)
 {
-	return ExecEvalExprSwitchContext(expr, cutoff->node->ss.ps.ps_ExprContext, isnull);
+	return ExecEvalExprSwitchContext(expr, cutoff->node->ps_ExprContext, isnull);
 }
 
 /* The values of a chain's operands; false where one is null that makes the value null. */

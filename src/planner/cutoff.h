@@ -11,8 +11,11 @@
 /* What bounds the distance in the filter of a scan.  Lives as long as the query. */
 typedef struct Cutoff Cutoff;
 
-/* What bounds the distance in the filter of a scan, which may be NULL; NULL if nothing does. */
-extern Cutoff *cutoff_find(IndexScanState *node);
+/*
+ * What bounds the distance in the filter of a scan: an IndexScanState or a filtered scan, or NULL.
+ * NULL if nothing does.
+ */
+extern Cutoff *cutoff_find(PlanState *node);
 
 /*
  * Farther than this from the vector that the scan is for, as the operator measures, no row passes

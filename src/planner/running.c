@@ -92,6 +92,7 @@ find_nodes(PlanState *node, void *arg)
 
 	if (is_node_of(node, lookup->scan))
 	{
+		lookup->found.node = node;
 		if (IsA(node, IndexScanState))
 			lookup->found.scan = (IndexScanState *) node;
 		return true;

@@ -16,7 +16,8 @@
  */
 typedef struct ScanNodes
 {
-	IndexScanState *scan;
+	PlanState *node;      /* an index scan, or a filtered scan */
+	IndexScanState *scan; /* the node if it is an index scan */
 	LimitState *limit;
 	int beyond; /* rows more than that LIMIT's that are read */
 } ScanNodes;

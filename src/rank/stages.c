@@ -30,6 +30,7 @@ static void
 scan_forget(HnswScan *so)
 {
 	scan_queue_reset(so);
+	so->set.n = 0;
 	pairingheap_reset(so->results.measured);
 }
 
