@@ -16,7 +16,14 @@
 #include "nodes/pathnodes.h"
 
 /* The setting hnsw.filtered_scan. */
-extern bool hnsw_filtered_scan;
+typedef enum FilteredScanUse
+{
+	FILTERED_SCAN_OFF,
+	FILTERED_SCAN_ON,
+	FILTERED_SCAN_FORCE, /* it costs nothing, for comparison */
+} FilteredScanUse;
+
+extern int hnsw_filtered_scan;
 
 /* Makes the plan's node known.  To be called once, when the library is loaded. */
 extern void filtered_init(void);
@@ -24,20 +31,25 @@ extern void filtered_init(void);
 /* Adds filtered scans for the order of the query to the paths of a table. */
 extern void filtered_paths_add(PlannerInfo *root, RelOptInfo *rel);
 
-/* What a filtered scan costs; `plain` is the path by the same index without the bitmap. */
-extern void filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *startup,
-						  Cost *total);
+/*
+ * Sets the costs of a filtered scan; `plain` is the path by the same index without the bitmap. Its
+ * costs may have a penalty that the bitmap is to have as well.
+ */
+extern void filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost penalty,
+						  Path *path);
 
 extern const CustomScanMethods filtered_scan_methods;
 
 /*
  * What is in a plan: custom_exprs are the distance, an OpExpr with the indexed expression to the
- * left, and the list of the bitmap's conditions; custom_private is a list of the index's OID; the
- * bitmap is the only one of custom_plans.
+ * left, and the list of the bitmap's conditions; custom_private has a list of the index's OID, and
+ * the rows that a LIMIT is expected to take, 0 if there is none; the bitmap is the only one of
+ * custom_plans.
  */
 extern OpExpr *filtered_distance(const CustomScan *plan);
 extern List *filtered_conditions(const CustomScan *plan);
 extern Oid filtered_index(const CustomScan *plan);
+extern double filtered_limit(const CustomScan *plan);
 extern bool is_filtered_scan(const Plan *plan);
 
 /* The scan of the index of a node, if that is one of ours and has begun; NULL if not. */

@@ -3,7 +3,8 @@
  *
  * The bitmap, and then what the scan will do with it by rank/filter_model.h: each of its rows is
  * measured, or the graph is walked. All of that comes before the first row. A row that is returned
- * is measured exactly and fetched from the table, like that of a plain scan.
+ * is measured exactly and fetched from the table, like that of a plain scan. Or what a plain scan
+ * costs, if that is less: a filtered scan begins as one where a LIMIT takes few rows.
  */
 #include "postgres.h"
 
@@ -20,6 +21,17 @@
  */
 #define BITMAP_TUPLES 8.0
 
+/*
+ * A scan that begins without the bitmap is a plain one with a way out, which is worth so much: the
+ * estimate of a plain one takes rows that pass to be as many around the query as elsewhere.
+ */
+#define PLAIN_SHARE 0.95
+/*
+ * Estimates of a few rows are often too low by far. A sort of many takes several times as long as a
+ * filtered scan, which takes as long for a few. So it counts for so much.
+ */
+#define BITMAP_SHARE 0.9
+
 /* The nodes that the scan visits before its first row. */
 static double
 filtered_visits(const PlannerInfo *root, const ScanModel *scan, double rows)
@@ -35,8 +47,9 @@ filtered_visits(const PlannerInfo *root, const ScanModel *scan, double rows)
 	return filter_walks(&model) ? filter_walk_visits(&model) : filter_measure_visits(&model);
 }
 
-void
-filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *startup, Cost *total)
+/* Of a scan that begins with the bitmap. */
+static void
+bitmap_way_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *startup, Cost *total)
 {
 	const RelOptInfo *rel = plain->indexinfo->rel;
 	Selectivity selectivity;
@@ -62,4 +75,31 @@ filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost *sta
 	heap_pages = index_pages_fetched(rows, rel->pages, rel->pages, root);
 	*total = *startup + rel->baserestrictcost.startup + heap_pages * random_cost +
 			 rows * (scan_rerank_cost() + cpu_tuple_cost + rel->baserestrictcost.per_tuple);
+}
+
+/* What the first rows of so many cost that a LIMIT takes. */
+static Cost
+cost_at_limit(const PlannerInfo *root, double rows, Cost startup, Cost total)
+{
+	return startup + (total - startup) * Min(root->limit_tuples / Max(rows, 1), 1);
+}
+
+void
+filtered_cost(PlannerInfo *root, const IndexPath *plain, Path *bitmap, Cost penalty, Path *path)
+{
+	Cost startup;
+	Cost total;
+
+	bitmap_way_cost(root, plain, bitmap, &startup, &total);
+	path->startup_cost = startup * BITMAP_SHARE + penalty;
+	path->total_cost = total * BITMAP_SHARE + penalty;
+	startup = plain->path.startup_cost * PLAIN_SHARE;
+	total = plain->path.total_cost * PLAIN_SHARE;
+	if (root->limit_tuples > 0 &&
+		cost_at_limit(root, path->rows, startup, total) <
+			cost_at_limit(root, path->rows, path->startup_cost, path->total_cost))
+	{
+		path->startup_cost = startup;
+		path->total_cost = total;
+	}
 }

@@ -20,6 +20,7 @@
 #include "am/am.h"
 #include "column/own.h"
 #include "nodes/makefuncs.h"
+#include "nodes/value.h"
 #include "optimizer/cost.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -27,7 +28,7 @@
 #include "planner/missing.h"
 #include "planner/path.h"
 
-bool hnsw_filtered_scan = true;
+int hnsw_filtered_scan = FILTERED_SCAN_ON;
 
 /* Cost that is added to a last resort: see cost.c. */
 #define LAST_RESORT_COST 1.0e9
@@ -47,7 +48,13 @@ filtered_conditions(const CustomScan *plan)
 Oid
 filtered_index(const CustomScan *plan)
 {
-	return linitial_oid(plan->custom_private);
+	return linitial_oid(linitial(plan->custom_private));
+}
+
+double
+filtered_limit(const CustomScan *plan)
+{
+	return floatVal(lsecond(plan->custom_private));
 }
 
 bool
@@ -160,16 +167,15 @@ add_filtered_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *plain, Path *bi
 	path->path.pathtarget = rel->reltarget;
 	path->path.rows = rel->rows;
 	path->path.pathkeys = plain->path.pathkeys;
-	filtered_cost(root, plain, bitmap, &path->path.startup_cost, &path->path.total_cost);
-	if (use == PATH_LAST_RESORT)
-	{
-		path->path.startup_cost += LAST_RESORT_COST;
-		path->path.total_cost += LAST_RESORT_COST;
-	}
+	filtered_cost(root, plain, bitmap, use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0, &path->path);
+	if (hnsw_filtered_scan == FILTERED_SCAN_FORCE)
+		path->path.startup_cost = path->path.total_cost = 0;
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_paths = list_make1(heap);
 	path->custom_private =
-		list_make2(linitial(plain->indexorderbys), list_make1_oid(plain->indexinfo->indexoid));
+		list_make2(linitial(plain->indexorderbys),
+				   list_make2(list_make1_oid(plain->indexinfo->indexoid),
+							  makeFloat(psprintf("%.0f", Max(root->limit_tuples, 0)))));
 	path->methods = &filtered_path_methods;
 	add_path(rel, &path->path);
 }
@@ -181,8 +187,9 @@ filtered_paths_add(PlannerInfo *root, RelOptInfo *rel)
 	Path *bitmap = NULL;
 	ListCell *cell;
 
-	if (!hnsw_filtered_scan || !enable_bitmapscan || root->query_pathkeys == NIL ||
-		rel->baserestrictinfo == NIL || !bms_is_empty(rel->lateral_relids))
+	if (hnsw_filtered_scan == FILTERED_SCAN_OFF || !enable_bitmapscan ||
+		root->query_pathkeys == NIL || rel->baserestrictinfo == NIL ||
+		!bms_is_empty(rel->lateral_relids))
 		return;
 	foreach (cell, rel->indexlist)
 	{

@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "access/genam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
@@ -24,6 +26,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "planner/filtered.h"
 #include "rank/filter.h"
 #include "utils/datum.h"
@@ -55,6 +58,7 @@ static TupleTableSlot *filtered_exec(CustomScanState *css);
 static void filtered_end(CustomScanState *css);
 static void filtered_rescan(CustomScanState *css);
 static void filtered_explain(CustomScanState *css, List *ancestors, ExplainState *es);
+static void make_bitmap(RowFilter *filter);
 
 const CustomScanMethods filtered_scan_methods = {
 	.CustomName = "HNSW Filtered Scan",
@@ -149,6 +153,7 @@ filtered_begin(CustomScanState *css, EState *estate, int eflags)
 {
 	FilteredScanState *node = (FilteredScanState *) css;
 	CustomScan *plan = filtered_node_plan(node);
+	const Plan *bitmap = linitial(plan->custom_plans);
 
 	Assert(!(eflags & (EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)));
 	init_slot(node, estate);
@@ -159,6 +164,10 @@ filtered_begin(CustomScanState *css, EState *estate, int eflags)
 	node->index =
 		index_open(filtered_index(plan), exec_rt_fetch(plan->scan.scanrelid, estate)->rellockmode);
 	init_order(node);
+	node->filter.make = make_bitmap;
+	node->filter.expected = bitmap->plan_rows;
+	node->filter.cost = bitmap->total_cost / Max(cpu_tuple_cost, DBL_MIN);
+	node->filter.limit = filtered_limit(plan);
 	node->set_cxt =
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw filtered scan", ALLOCSET_DEFAULT_SIZES);
 }
@@ -188,14 +197,18 @@ read_bitmap(FilteredScanState *node, TIDBitmap *bitmap)
 
 /* Has the child make its bitmap. */
 static void
-make_bitmap(FilteredScanState *node)
+make_bitmap(RowFilter *filter)
 {
+	FilteredScanState *node =
+		(FilteredScanState *) ((char *) filter - offsetof(FilteredScanState, filter));
+	MemoryContext old = MemoryContextSwitchTo(node->css.ss.ps.state->es_query_cxt);
 	Node *bitmap = MultiExecProcNode(linitial(node->css.custom_ps));
 
 	if (bitmap == NULL || !IsA(bitmap, TIDBitmap))
 		elog(ERROR, "unrecognized result from subplan");
 	read_bitmap(node, (TIDBitmap *) bitmap);
 	tbm_free((TIDBitmap *) bitmap);
+	MemoryContextSwitchTo(old);
 }
 
 /* Begins to scan the index. */
@@ -207,8 +220,7 @@ start_scan(FilteredScanState *node)
 	bool isnull;
 	Datum query;
 
-	if (node->filter.rows == NULL)
-		make_bitmap(node);
+	node->filter.passed = 0;
 	/*
 	 * lives as long as the memory of the rows that are returned does not: as the executor does for
 	 * runtime keys
@@ -257,8 +269,10 @@ filtered_next(ScanState *ss)
 		start_scan(node);
 	while (index_getnext_slot(node->scan, ForwardScanDirection, slot))
 	{
+		const RowSet *rows = node->filter.rows;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!node->filter.rows->recheck || meets_conditions(node, slot))
+		if ((rows != NULL && !rows->recheck) || meets_conditions(node, slot))
 			return slot;
 		node->dropped++;
 	}
@@ -275,7 +289,10 @@ filtered_recheck(ScanState *ss, TupleTableSlot *slot)
 static TupleTableSlot *
 filtered_exec(CustomScanState *css)
 {
-	return ExecScan(&css->ss, filtered_next, filtered_recheck);
+	TupleTableSlot *slot = ExecScan(&css->ss, filtered_next, filtered_recheck);
+
+	((FilteredScanState *) css)->filter.passed += !TupIsNull(slot);
+	return slot;
 }
 
 static void
@@ -322,6 +339,10 @@ explain_expression(const char *label, Node *expr, CustomScanState *css, List *an
 static const char *
 strategy_name(const RowFilter *filter)
 {
+	if (filter->nplain > 0)
+		return filter->nmeasures + filter->nwalks > 0 ? "Plain or Bitmap"
+			   : filter->nswitches > 0                ? "Plain, then Measure"
+													  : "Plain";
 	if (filter->nwalks == 0)
 		return filter->nmeasures > 0 ? "Measure" : "None";
 	if (filter->nswitches > 0)

@@ -159,6 +159,13 @@ keep_only_index(PlannerInfo *root, Oid table, bool inhparent, RelOptInfo *rel)
 		previous_get_relation_info(root, table, inhparent, rel);
 }
 
+static const struct config_enum_entry filtered_scan_options[] = {
+	{"off", FILTERED_SCAN_OFF, false},     {"on", FILTERED_SCAN_ON, false},
+	{"force", FILTERED_SCAN_FORCE, false}, {"false", FILTERED_SCAN_OFF, true},
+	{"no", FILTERED_SCAN_OFF, true},       {"0", FILTERED_SCAN_OFF, true},
+	{"true", FILTERED_SCAN_ON, true},      {"yes", FILTERED_SCAN_ON, true},
+	{"1", FILTERED_SCAN_ON, true},         {NULL, 0, false}};
+
 static void
 define_settings(void)
 {
@@ -173,10 +180,12 @@ define_settings(void)
 		"Sets whether queries for all rows within a distance may go by an index.",
 		"Such queries are exact without. By an index some of the rows may be missing.",
 		&hnsw_range_scan, false, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("hnsw.filtered_scan",
+	DefineCustomEnumVariable("hnsw.filtered_scan",
 							 "Sets whether other indexes' bitmaps may narrow a vector search.",
-							 "If it is off, the rows of an ordered scan are filtered one by one.",
-							 &hnsw_filtered_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
+							 "If it is off, the rows of an ordered scan are filtered one by one. "
+							 "With force, such a scan is taken wherever it can be, for comparison.",
+							 &hnsw_filtered_scan, FILTERED_SCAN_ON, filtered_scan_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 void

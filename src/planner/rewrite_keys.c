@@ -406,7 +406,7 @@ filter_by_keys(Query *query)
 	bool changed = false;
 	ListCell *cell;
 
-	if (!hnsw_filtered_scan || !find_searched(query, &table))
+	if (hnsw_filtered_scan == FILTERED_SCAN_OFF || !find_searched(query, &table))
 		return;
 	conditions = list_copy(conjuncts(query->jointree->quals));
 	foreach (cell, conditions)

@@ -44,8 +44,6 @@
 #define EF_PER_ROW 1.15
 /* Runners-up fill a pool up by so many at most. */
 #define MOST_FILLED 100
-/* What the planner expects of a filter counts as much as so many rows that have been seen. */
-#define PLANNED_ROWS 10
 /*
  * Rows that pass may come in clumps: a round is for at most so many times the rows that have been
  * returned.
@@ -137,19 +135,24 @@ recall_step_above(double rows)
 static bool
 has_filter(const HnswScan *so)
 {
-	return so->nodes.scan != NULL && so->nodes.scan->ss.ps.qual != NULL;
+	return so->nodes.node != NULL && (so->nodes.node->qual != NULL || so->filter != NULL);
 }
 
-/* The share of rows that the planner expects to pass from the scan to the LIMIT above it. */
+/*
+ * The share of rows that the planner expects to pass from the scan to the LIMIT above it; if that
+ * is not known, from the scan's filter.
+ */
 static double
 planned_share(const HnswScan *so)
 {
-	double passing = outerPlanState(so->nodes.limit)->plan->plan_rows;
-	double rows = so->nodes.scan->ss.ps.plan->plan_rows;
+	const Plan *scan = so->nodes.node->plan;
+	double passing = so->nodes.limit != NULL ? outerPlanState(so->nodes.limit)->plan->plan_rows
+											 : scan->plan_rows;
+	double rows = scan->plan_rows;
 	double tuples = so->scan->indexRelation->rd_rel->reltuples;
 
 	/* of a filter on the distance all rows pass until the scan ends */
-	if (has_filter(so) && so->cutoff == NULL)
+	if (so->filter != NULL || (has_filter(so) && so->cutoff == NULL))
 		rows = tuples > 0 ? tuples : so->state->tuples;
 	return rows > 0 ? Min(1.0, passing / rows) : 1.0;
 }
@@ -162,10 +165,14 @@ planned_share(const HnswScan *so)
 static double
 rows_passed(const HnswScan *so)
 {
-	if (so->nodes.limit == NULL || so->nodes.scan == NULL)
+	if (so->nodes.node == NULL)
 		return -1;
-	if (so->nodes.beyond == 0)
+	if (so->nodes.limit != NULL && so->nodes.beyond == 0)
 		return Min((double) so->nodes.limit->position, (double) so->results.nreturned);
+	if (so->filter != NULL)
+		return Min((double) so->filter->passed, (double) so->results.nreturned);
+	if (so->nodes.limit == NULL)
+		return -1;
 	return !has_filter(so) && planned_share(so) == 1.0 ? (double) so->results.nreturned : -1;
 }
 
@@ -343,7 +350,7 @@ round_prefers_table(HnswScan *so)
 {
 	double left = so->scan->indexRelation->rd_rel->reltuples;
 
-	if (!so->results.remembers || !drops_most(so))
+	if (so->filter != NULL || !so->results.remembers || !drops_most(so))
 		return false;
 	left = Max(left, so->state->tuples) - (double) so->results.nreturned;
 	return table_cost(so).total < left * ROW_COST;
@@ -435,6 +442,9 @@ round_aim(HnswScan *so, RoundAim *aim)
 	double affordable;
 
 	*aim = next_aim(so);
+	if (so->filter != NULL)
+		return !is_exhausted(so) && scan_filter_goes_on(so, rows_passed(so), planned_share(so),
+														aim->passing, &aim->rows);
 	if (so->settings.iterative_scan == ITERATIVE_SCAN_OFF)
 	{
 		aim->rows = Min(aim->rows, so->settings.ef_search);

@@ -205,6 +205,9 @@ extern bool scan_next_row(HnswScan *so);
 
 /* rounds.c */
 
+/* What the planner expects of a filter counts as much as so many rows that have been seen. */
+#define PLANNED_ROWS 10
+
 /* The first search of a scan; its candidates are queued. */
 extern void round_first(HnswScan *so);
 /*
@@ -301,6 +304,12 @@ extern int scan_measure_rows(HnswScan *so, const ItemPointerData *tids, int n);
 
 /* filtered.c */
 
+/*
+ * A scan goes on without its set: what it is for, when so many of its rows have passed, of all of
+ * which the planner expects a share to. False if the set is to be made now.
+ */
+extern bool scan_filter_goes_on(const HnswScan *so, double passed, double share, double wanted,
+								double *rows);
 /* Begins to look for the nearest rows of the scan's set. */
 extern void scan_filter_begin(HnswScan *so);
 /* Queues more of them; false if there are none. */

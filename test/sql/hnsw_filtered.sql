@@ -47,6 +47,18 @@ SELECT condition, ask(condition) FROM (VALUES ('g = 7'), ('r BETWEEN 100 AND 300
 	('tags @> ARRAY[3, 4]'), ('n = 1'), ('r / 2 = 77'), ('g = 7 AND tags @> ARRAY[3]'), ('g = 7 OR r < 50'),
 	('g = 7 AND id % 2 = 1'), ('n = 2 AND r > 4300'), ('g < 0'), ('g = 8 AND v <-> ''[500, 500, 500]'' < 300'),
 	('b BETWEEN 5 AND 7 AND g = 2')) AS c (condition);
+-- a filter on the distance ends the scan: of the rows with g = 8 few are dropped by it
+CREATE FUNCTION removed(condition text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE format('EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) SELECT id FROM t WHERE %s
+		ORDER BY v <-> ''[500, 500, 500]'' LIMIT 100', condition) INTO plan;
+	plan := plan->0->'Plan'->'Plans'->0;
+	RETURN CASE WHEN plan->>'Custom Plan Provider' = 'HNSW Filtered Scan' THEN (plan->>'Rows Removed by Filter')::int END;
+END $$;
+SELECT removed('g = 8 AND v <-> ''[500, 500, 500]'' < 100') AS cut_off, removed('g = 8 AND 1 / (1 + (v <-> ''[500, 500, 500]'')) > 0.01') AS as_a_score,
+	removed('g = 8 AND v <-> ''[0, 0, 0]'' < 100') > 80 AS of_another_distance;
 -- rows with equal vectors: each once, and of them only those that pass
 SELECT ask('g = 7', 40, '[500, 500, 500]'), ask('r BETWEEN 4101 AND 4150', 100, '[500, 500, 500]'),
 	ask('g = 5405', 10), ask('r > 3990', 600, '[500, 500, 500]');
@@ -84,7 +96,7 @@ DECLARE
 	plan json;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
-	plan := plan->0->'Plan'->'Plans'->0;
+	plan := jsonb_path_query_first(plan::jsonb, '$.**?(@."Custom Plan Provider" == "HNSW Filtered Scan")');
 	RETURN QUERY SELECT plan->>'Strategy', (plan->>'Lossy Heap Blocks')::int > 0, (plan->>'Rows Removed by Index Recheck')::int > 0;
 END $$;
 SELECT * FROM numbers('SELECT id FROM wide WHERE g = 1 ORDER BY v <-> ''[500, 400, 300]'' LIMIT 1000');
@@ -93,30 +105,39 @@ SELECT array_agg(d) = (SELECT array_agg(d) FROM (SELECT d FROM all_rows ORDER BY
 	FROM (SELECT v <-> '[500, 400, 300]' AS d FROM wide WHERE g = 1 ORDER BY v <-> '[500, 400, 300]' LIMIT 1000) s;
 RESET work_mem;
 
--- many rows: the graph is walked; where hardly any around the query pass the walk is given up and the set measured
+-- Many rows: the scan begins without the bitmap, which is made where hardly any around the query pass. Where it is not known how
+-- many rows are wanted the graph is walked with the bitmap; where hardly any pass the walk is given up and the set measured.
 CREATE TABLE w (id int, v vector(3), g int);
 INSERT INTO w SELECT i, a_point(i), i % 3 FROM generate_series(1, 9000) i;
 INSERT INTO w SELECT i, a_point(i) + '[1100, 1100, 1100]', 3 FROM generate_series(9001, 12000) i;
 CREATE INDEX w_v ON w USING hnsw (v vector_l2_ops);
 CREATE INDEX w_g ON w (g);
+CREATE INDEX w_id ON w (id);
 ANALYZE w;
-SET random_page_cost = 1000;
 SET jit = off;
-CREATE FUNCTION walk(condition text, query text, rows int) RETURNS TABLE (strategy text, n bigint, in_order bool, recall numeric)
+SET hnsw.filtered_scan = force;
+CREATE FUNCTION walk(condition text, query text, rows int, known bool) RETURNS TABLE (strategy text, n bigint, in_order bool, recall numeric)
 	LANGUAGE plpgsql AS $$
 DECLARE
-	sql text := format('SELECT id, v <-> %L AS d FROM w WHERE %s ORDER BY v <-> %L LIMIT %s', query, condition, query, rows);
+	sql text := format(CASE WHEN known THEN 'SELECT id, v <-> %L AS d FROM w WHERE %s ORDER BY v <-> %L LIMIT %s'
+		ELSE '(SELECT id, v <-> %L AS d FROM w WHERE %s ORDER BY v <-> %L) UNION ALL SELECT -1, NULL LIMIT %s' END,
+		query, condition, query, rows);
 BEGIN
 	SELECT w.strategy FROM numbers(sql) w INTO strategy;
 	RETURN QUERY EXECUTE format('WITH all_rows AS MATERIALIZED (SELECT id, v <-> %L AS d FROM w WHERE %s),
 		nearest AS (SELECT * FROM all_rows ORDER BY d LIMIT %s), found AS (SELECT *, row_number() OVER () AS place FROM (%s) s)
-		SELECT %L, count(*), bool_and(before IS NULL OR before <= d), round(count(*) FILTER (WHERE d <= farthest) * 1.0 / %s, 1)
+		SELECT %L, count(DISTINCT id), bool_and(before IS NULL OR before <= d), round(count(*) FILTER (WHERE d <= farthest) * 1.0 / %s, 1)
 		FROM (SELECT *, lag(d) OVER (ORDER BY place) AS before, (SELECT max(d) FROM nearest) AS farthest FROM found) s',
 		query, condition, rows, sql, strategy, rows);
 END $$;
-SELECT * FROM walk('g IN (1, 2)', '[500, 400, 300]', 5000);
-SELECT * FROM walk('g = 3', '[1600, 1500, 1400]', 40);
-SELECT * FROM walk('g = 3', '[500, 400, 300]', 40);
+SELECT * FROM walk('g IN (1, 2)', '[500, 400, 300]', 5000, true);
+SELECT * FROM walk('g = 3', '[1600, 1500, 1400]', 40, true);
+SELECT * FROM walk('g = 3', '[500, 400, 300]', 40, true);
+-- rows that have been returned before the bitmap is made are returned once
+SELECT * FROM walk('(g = 3 OR id <= 30)', '[500, 400, 300]', 40, true);
+SELECT * FROM walk('g IN (1, 2)', '[500, 400, 300]', 5000, false);
+SELECT * FROM walk('g = 3', '[1600, 1500, 1400]', 40, false);
+SELECT * FROM walk('g = 3', '[500, 400, 300]', 40, false);
 -- a cursor that goes on where its walk ends: each row once
 BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM w WHERE g = 3 ORDER BY v <-> '[1600, 1500, 1400]';
@@ -135,7 +156,7 @@ BEGIN
 END $$;
 SELECT * FROM fetch_all();
 ROLLBACK;
-RESET random_page_cost;
+RESET hnsw.filtered_scan;
 
 -- parameters, generic plans, nested loops with the outer row in the condition or as the query, LATERAL
 SET plan_cache_mode = force_generic_plan;
@@ -287,5 +308,5 @@ SELECT exact('(h halfvec_l2_ops) WITH (row_map = off, rerank = half)', 'h <->', 
 	exact('(s sparsevec_ip_ops) WITH (row_map = off)', 's <#>', '''{1:1,45:2}/50''');
 
 DROP TABLE docs, chunks, t, w, wide, q, p, k;
-DROP FUNCTION keys, analyzed, a_point, ask, numbers, walk, leak, exact;
+DROP FUNCTION keys, removed, analyzed, a_point, ask, numbers, walk, leak, exact;
 DROP ROLE filtered_reader;
