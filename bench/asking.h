@@ -9,6 +9,7 @@
 #define BENCH_ASKING_H
 
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,32 @@ pin_backend(PGconn *conn, int cpu)
 	return PQhost(conn)[0] == '/' && pin(PQbackendPID(conn), cpu);
 }
 
+/*
+ * Seconds that this program and the connection's backend have computed; NAN where that is not to be
+ * had: the backend runs elsewhere, or the kernel does not tell.
+ */
+static inline double
+cpu_seconds(PGconn *conn)
+{
+	struct timespec time;
+	unsigned long long backend;
+	char path[64];
+	FILE *file;
+	int found;
+
+	if (PQhost(conn)[0] != '/')
+		return NAN;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", PQbackendPID(conn));
+	file = fopen(path, "r");
+	if (file == NULL)
+		return NAN;
+	found = fscanf(file, "%llu", &backend);
+	fclose(file);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return found == 1 ? (double) time.tv_sec + 1e-9 * ((double) time.tv_nsec + (double) backend)
+					  : NAN;
+}
+
 static inline PGconn *
 connect_server(void)
 {
@@ -65,31 +92,44 @@ connect_server(void)
 	return conn;
 }
 
-/* All vectors to ask with, in binary form: the first column of the query's rows. */
+/* Values that a query may have: $1 and so on. */
+#define MAX_VALUES 4
+
+/* All vectors to ask with, in binary form, and what belongs to each: the columns of the query. */
 static inline PGresult *
 vectors_get(PGconn *conn, const char *query)
 {
 	PGresult *vectors = PQexecParams(conn, query, 0, NULL, NULL, NULL, NULL, 1);
 
-	if (PQresultStatus(vectors) != PGRES_TUPLES_OK || PQntuples(vectors) == 0)
+	if (PQresultStatus(vectors) != PGRES_TUPLES_OK || PQntuples(vectors) == 0 ||
+		PQnfields(vectors) > MAX_VALUES)
 		fail(conn, query);
 	return vectors;
 }
 
-/* The value of a parameter. */
-typedef struct Value
+/* The values of a query's parameters. */
+typedef struct Values
 {
-	const char *bytes;
-	int length;
-	int binary;
-} Value;
+	int n;
+	const char *bytes[MAX_VALUES];
+	int lengths[MAX_VALUES];
+	int binary[MAX_VALUES];
+} Values;
 
-static inline Value
-value_at_random(const PGresult *vectors)
+/* A vector at random, and what belongs to it. */
+static inline Values
+values_at_random(const PGresult *vectors)
 {
 	int row = (int) (lrand48() % PQntuples(vectors));
+	Values values = {.n = PQnfields(vectors)};
 
-	return (Value){PQgetvalue(vectors, row, 0), PQgetlength(vectors, row, 0), 1};
+	for (int i = 0; i < values.n; i++)
+	{
+		values.bytes[i] = PQgetisnull(vectors, row, i) ? NULL : PQgetvalue(vectors, row, i);
+		values.lengths[i] = PQgetlength(vectors, row, i);
+		values.binary[i] = 1;
+	}
+	return values;
 }
 
 static inline void
@@ -104,9 +144,9 @@ check_answer(PGconn *conn, PGresult *answer)
 static inline void
 send_query(PGconn *conn, const PGresult *vectors)
 {
-	Value value = value_at_random(vectors);
+	Values values = values_at_random(vectors);
 
-	if (!PQsendQueryPrepared(conn, "q", 1, &value.bytes, &value.length, &value.binary, 1))
+	if (!PQsendQueryPrepared(conn, "q", values.n, values.bytes, values.lengths, values.binary, 1))
 		fail(conn, "query");
 }
 
@@ -114,18 +154,25 @@ send_query(PGconn *conn, const PGresult *vectors)
 static inline void
 ask(PGconn *conn, const PGresult *vectors)
 {
-	Value value = value_at_random(vectors);
+	Values values = values_at_random(vectors);
 
-	check_answer(conn, PQexecPrepared(conn, "q", 1, &value.bytes, &value.length, &value.binary, 1));
+	check_answer(
+		conn, PQexecPrepared(conn, "q", values.n, values.bytes, values.lengths, values.binary, 1));
 }
 
-/* Prepares the query, whose $1 has the type of the vectors; asks until its plan is generic. */
+/*
+ * Prepares the query, whose parameters have the types of the columns; asks until its plan is
+ * generic, if it becomes that.
+ */
 static inline void
 prepare_warm(PGconn *conn, const char *query, const PGresult *vectors)
 {
-	Oid type = PQftype(vectors, 0);
-	PGresult *prepared = PQprepare(conn, "q", query, 1, &type);
+	Oid types[MAX_VALUES];
+	PGresult *prepared;
 
+	for (int i = 0; i < PQnfields(vectors); i++)
+		types[i] = PQftype(vectors, i);
+	prepared = PQprepare(conn, "q", query, PQnfields(vectors), types);
 	if (PQresultStatus(prepared) != PGRES_COMMAND_OK)
 		fail(conn, query);
 	PQclear(prepared);

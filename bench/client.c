@@ -4,13 +4,14 @@
  *
  *   client VECTORS QUERY SECONDS CPU SEED PIPELINE
  *
- * VECTORS is a query whose first column has the values to ask with, QUERY one with the parameter $1
- * of their type. The connection is libpq's environment. Pins itself to CPU and, where the server is
- * on this machine and it is permitted, its backend too; asks for SECONDS with values at random;
- * prints "qps N pinned 0|1". PIPELINE statements are sent together, in libpq's pipeline mode,
- * before their answers are read; with 1 each is waited for before the next. pgbench would send a
- * value as text, so that the time to parse hundreds of numbers would be measured, or make the query
- * look it up in a table.
+ * VECTORS is a query whose rows have the values to ask with, QUERY one with as many parameters, $1
+ * and so on, of their types. The connection is libpq's environment. Pins itself to CPU and, where
+ * the server is on this machine and it is permitted, its backend too; asks for SECONDS with values
+ * at random; prints "qps N pinned 0|1 cpu N", the last for queries a second of CPU time that both
+ * took, which what else the machine does hardly changes, or nan where that is not known. PIPELINE
+ * statements are sent together, in libpq's pipeline mode, before their answers are read; with 1
+ * each is waited for before the next. pgbench would send a value as text, so that the time to parse
+ * hundreds of numbers would be measured, or make the query look it up in a table.
  */
 #define _GNU_SOURCE
 #include "asking.h"
@@ -49,6 +50,7 @@ main(int argc, char **argv)
 	double began;
 	double seconds;
 	double end;
+	double cpu_began;
 
 	if (argc != 7 || (pipeline = atoi(argv[6])) < 1)
 	{
@@ -64,6 +66,7 @@ main(int argc, char **argv)
 	if (pipeline > 1 && !PQenterPipelineMode(conn))
 		fail(conn, "pipeline");
 	seconds = atof(argv[3]);
+	cpu_began = cpu_seconds(conn);
 	began = now();
 	do
 	{
@@ -74,7 +77,8 @@ main(int argc, char **argv)
 		asked += pipeline;
 		end = now();
 	} while (end - began < seconds);
-	printf("qps %.3f pinned %d\n", (double) asked / (end - began), pinned);
+	printf("qps %.3f pinned %d cpu %.3f\n", (double) asked / (end - began), pinned,
+		   (double) asked / (cpu_seconds(conn) - cpu_began));
 	PQclear(vectors);
 	PQfinish(conn);
 	return 0;

@@ -1,4 +1,5 @@
 """Queries through SQL: compiles bench/client.c for queries a second, bench/open_loop.c for latencies at a rate."""
+import math
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ class Client:
     def __init__(self, server, directory):
         self.server = server
         self.directory = directory
+        self.of_cpu = math.nan  # of the last one finished
         self.closed_loop = self._compile("client")
         self.open_loop = self._compile("open_loop")
 
@@ -21,8 +23,8 @@ class Client:
             raise Failure(f"{source} does not compile")
         return binary
 
-    def _run(self, binary, query, settings, *words):
-        return subprocess.Popen([binary, "SELECT v FROM queries ORDER BY id", query, *(str(word) for word in words)],
+    def _run(self, binary, query, settings, *words, vectors="SELECT v FROM queries ORDER BY id"):
+        return subprocess.Popen([binary, vectors, query, *(str(word) for word in words)],
                                 env=self.server.env_of(settings, "hnswc_bench"), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def start(self, query, seconds, settings, cpu, seed=1, pipeline=1):
@@ -31,11 +33,17 @@ class Client:
     def finish(self, process):
         """QPS of one that was started."""
         out, err = process.communicate()
-        found = re.match(r"qps ([0-9.]+) pinned ([01])", out)
+        found = re.match(r"qps ([0-9.]+) pinned ([01]) cpu ([0-9.]+|-?nan)", out)
         if process.returncode or not found:
             raise Failure(err.strip() or "the client ended")
         self.server.pinned &= found.group(2) == "1"
+        self.of_cpu = float(found.group(3))
         return float(found.group(1))
+
+    def speed_of_cpu(self, query, seconds, settings, vectors):
+        """Queries a second of CPU time, client and backend together, with the values of a query."""
+        qps = self.finish(self._run(self.closed_loop, query, settings, seconds, self.server.cpus[0], 1, 1, vectors=vectors))
+        return qps if math.isnan(self.of_cpu) else self.of_cpu
 
     def speed(self, query, clients, seconds, settings, pipeline=1):
         """Queries a second of all connections, client i and its backend on CPU i mod CPUs, so many statements sent together."""

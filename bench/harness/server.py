@@ -118,6 +118,12 @@ class Server:
         if psql.returncode:
             raise Failure(f"loading {table} failed")
 
+    def copy_text(self, table, text):
+        """COPY of lines of text."""
+        done = subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", f"COPY {table} FROM STDIN"], env=self.env, input=text, text=True)
+        if done.returncode:
+            raise Failure(f"loading {table} failed")
+
     def env_of(self, settings, application):
         """The environment of a connection with these settings and application_name."""
         return dict(self.env, PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in settings.items()), PGAPPNAME=application)

@@ -72,9 +72,12 @@ class Side:
     def settings_at(self, ef):
         return {"hnsw.ef_search": ef, **self.settings}
 
-    def _set_statements(self, ef, **more):
+    def statements_of(self, settings):
         load = "DO $$ BEGIN PERFORM '[1]'::vector; END $$"  # before it is loaded, any value of its settings is taken
-        return [load] + [f"SET {name} = '{value}'" for name, value in {**more, **self.settings_at(ef)}.items()]
+        return [load] + [f"SET {name} = '{value}'" for name, value in settings.items()]
+
+    def _set_statements(self, ef, **more):
+        return self.statements_of({**more, **self.settings_at(ef)})
 
     def answers(self, ef, source="items", **settings):
         """All queries in one statement; the inner plan is the one that the clients get."""
