@@ -21,7 +21,7 @@ my %meta_fields = (
 	slot_size => [ 36, 'S' ], slot_start => [ 38, 'S' ], slots_per_page => [ 40, 'S' ], left_out => [ 42, 'S' ],
 	entry => [ 52, 'L' ], fill_page => [ 56, 'L' ], free_head => [ 68, 'L' ], free_tail => [ 80, 'L' ],
 	vector_block => [ 92, 'L' ], vector_end => [ 96, 'L' ], vector_offset => [ 100, 'L' ], tuples => [ 104, 'd' ],
-	reach => [ 112, 'f' ], map_root => [ 132, 'L' ], map_root_2 => [ 140, 'L' ], map_stride => [ 148, 'S' ], reserved => [ 150, 'S' ]);
+	reach => [ 112, 'f' ], map_root => [ 132, 'L' ], map_root_2 => [ 140, 'L' ], map_stride => [ 148, 'S' ], reserved => [ 194, 'S' ]);
 my %slot_fields = (
 	tid => [ 0, 'a6' ], base => [ 0, 'L' ], base_rest => [ 4, 'S' ], owner => [ 0, 'L' ], count => [ 4, 'S' ], generation => [ 6, 'S' ],
 	state => [ 8, 'C' ], layer => [ 9, 'C' ], reserved => [ 10, 'S' ], next => [ 12, 'L' ]);
