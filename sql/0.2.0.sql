@@ -75,3 +75,110 @@ CREATE FUNCTION hnsw_prewarm(index regclass, what text DEFAULT 'all') RETURNS bi
 
 COMMENT ON FUNCTION hnsw_prewarm(regclass, text) IS
 	'reads an hnsw index, or its nodes or upper layers, into shared buffers; returns the number of blocks';
+
+-- Operator classes for key columns: those before the vector, each of whose values has a graph of its own. Operator 2 is
+-- equality, and function 2 a hash that goes with it. Those of varchar, cidr and domains are their base types'.
+
+CREATE OPERATOR FAMILY hnsw_integer_ops USING hnsw;
+COMMENT ON OPERATOR FAMILY hnsw_integer_ops USING hnsw IS 'integers of all widths as keys of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_int2_ops DEFAULT FOR TYPE smallint USING hnsw FAMILY hnsw_integer_ops AS
+	OPERATOR 2 pg_catalog.= (smallint, smallint),
+	FUNCTION 2 hashint2(smallint);
+COMMENT ON OPERATOR CLASS hnsw_int2_ops USING hnsw IS 'smallint as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_int4_ops DEFAULT FOR TYPE integer USING hnsw FAMILY hnsw_integer_ops AS
+	OPERATOR 2 pg_catalog.= (integer, integer),
+	FUNCTION 2 hashint4(integer);
+COMMENT ON OPERATOR CLASS hnsw_int4_ops USING hnsw IS 'integer as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_int8_ops DEFAULT FOR TYPE bigint USING hnsw FAMILY hnsw_integer_ops AS
+	OPERATOR 2 pg_catalog.= (bigint, bigint),
+	FUNCTION 2 hashint8(bigint);
+COMMENT ON OPERATOR CLASS hnsw_int8_ops USING hnsw IS 'bigint as a key of hnsw indexes';
+
+ALTER OPERATOR FAMILY hnsw_integer_ops USING hnsw ADD
+	OPERATOR 2 pg_catalog.= (smallint, integer),
+	OPERATOR 2 pg_catalog.= (smallint, bigint),
+	OPERATOR 2 pg_catalog.= (integer, smallint),
+	OPERATOR 2 pg_catalog.= (integer, bigint),
+	OPERATOR 2 pg_catalog.= (bigint, smallint),
+	OPERATOR 2 pg_catalog.= (bigint, integer);
+
+CREATE OPERATOR CLASS hnsw_bool_ops DEFAULT FOR TYPE boolean USING hnsw AS
+	OPERATOR 2 pg_catalog.= (boolean, boolean),
+	FUNCTION 2 hashchar("char");
+COMMENT ON OPERATOR FAMILY hnsw_bool_ops USING hnsw IS 'boolean as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_bool_ops USING hnsw IS 'boolean as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_char_ops DEFAULT FOR TYPE "char" USING hnsw AS
+	OPERATOR 2 pg_catalog.= ("char", "char"),
+	FUNCTION 2 hashchar("char");
+COMMENT ON OPERATOR FAMILY hnsw_char_ops USING hnsw IS 'char as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_char_ops USING hnsw IS 'char as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_oid_ops DEFAULT FOR TYPE oid USING hnsw AS
+	OPERATOR 2 pg_catalog.= (oid, oid),
+	FUNCTION 2 hashoid(oid);
+COMMENT ON OPERATOR FAMILY hnsw_oid_ops USING hnsw IS 'oid as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_oid_ops USING hnsw IS 'oid as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_date_ops DEFAULT FOR TYPE date USING hnsw AS
+	OPERATOR 2 pg_catalog.= (date, date),
+	FUNCTION 2 hashint4(integer);
+COMMENT ON OPERATOR FAMILY hnsw_date_ops USING hnsw IS 'date as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_date_ops USING hnsw IS 'date as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_timestamp_ops DEFAULT FOR TYPE timestamp USING hnsw AS
+	OPERATOR 2 pg_catalog.= (timestamp, timestamp),
+	FUNCTION 2 timestamp_hash(timestamp);
+COMMENT ON OPERATOR FAMILY hnsw_timestamp_ops USING hnsw IS 'timestamp as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_timestamp_ops USING hnsw IS 'timestamp as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_timestamptz_ops DEFAULT FOR TYPE timestamptz USING hnsw AS
+	OPERATOR 2 pg_catalog.= (timestamptz, timestamptz),
+	FUNCTION 2 timestamp_hash(timestamp);
+COMMENT ON OPERATOR FAMILY hnsw_timestamptz_ops USING hnsw IS 'timestamptz as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_timestamptz_ops USING hnsw IS 'timestamptz as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_uuid_ops DEFAULT FOR TYPE uuid USING hnsw AS
+	OPERATOR 2 pg_catalog.= (uuid, uuid),
+	FUNCTION 2 uuid_hash(uuid);
+COMMENT ON OPERATOR FAMILY hnsw_uuid_ops USING hnsw IS 'uuid as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_uuid_ops USING hnsw IS 'uuid as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_text_ops DEFAULT FOR TYPE text USING hnsw AS
+	OPERATOR 2 pg_catalog.= (text, text),
+	FUNCTION 2 hashtext(text);
+COMMENT ON OPERATOR FAMILY hnsw_text_ops USING hnsw IS 'text as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_text_ops USING hnsw IS 'text as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_bpchar_ops DEFAULT FOR TYPE bpchar USING hnsw AS
+	OPERATOR 2 pg_catalog.= (bpchar, bpchar),
+	FUNCTION 2 hashbpchar(bpchar);
+COMMENT ON OPERATOR FAMILY hnsw_bpchar_ops USING hnsw IS 'bpchar as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_bpchar_ops USING hnsw IS 'bpchar as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_enum_ops DEFAULT FOR TYPE anyenum USING hnsw AS
+	OPERATOR 2 pg_catalog.= (anyenum, anyenum),
+	FUNCTION 2 hashenum(anyenum);
+COMMENT ON OPERATOR FAMILY hnsw_enum_ops USING hnsw IS 'enums as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_enum_ops USING hnsw IS 'enums as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_numeric_ops DEFAULT FOR TYPE numeric USING hnsw AS
+	OPERATOR 2 pg_catalog.= (numeric, numeric),
+	FUNCTION 2 hash_numeric(numeric);
+COMMENT ON OPERATOR FAMILY hnsw_numeric_ops USING hnsw IS 'numeric as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_numeric_ops USING hnsw IS 'numeric as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_macaddr_ops DEFAULT FOR TYPE macaddr USING hnsw AS
+	OPERATOR 2 pg_catalog.= (macaddr, macaddr),
+	FUNCTION 2 hashmacaddr(macaddr);
+COMMENT ON OPERATOR FAMILY hnsw_macaddr_ops USING hnsw IS 'macaddr as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_macaddr_ops USING hnsw IS 'macaddr as a key of hnsw indexes';
+
+CREATE OPERATOR CLASS hnsw_inet_ops DEFAULT FOR TYPE inet USING hnsw AS
+	OPERATOR 2 pg_catalog.= (inet, inet),
+	FUNCTION 2 hashinet(inet);
+COMMENT ON OPERATOR FAMILY hnsw_inet_ops USING hnsw IS 'inet as a key of hnsw indexes';
+COMMENT ON OPERATOR CLASS hnsw_inet_ops USING hnsw IS 'inet as a key of hnsw indexes';

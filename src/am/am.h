@@ -64,6 +64,14 @@ typedef struct HnswOptions
 extern bool own_index(const IndexOptInfo *index);
 /* The same of an index that the caller, or the planner for it, holds a lock on. */
 extern bool own_index_oid(Oid index);
+/*
+ * Of an index of ours: which column is the vector, counted from 0. All before it are key columns.
+ */
+static inline int
+own_vector_column(const IndexOptInfo *index)
+{
+	return index->nkeycolumns - 1;
+}
 
 /* settings.c */
 

@@ -22,7 +22,13 @@ set_properties(IndexAmRoutine *routine)
 	routine->amstrategies = 0; /* operators have the meaning their operator class gives them */
 	routine->amsupport = HNSWC_NPROCS;
 	routine->amcanorderbyop = true;
-	routine->amoptionalkey = true; /* a scan has an ORDER BY and no conditions */
+	routine->amcanmulticol = true; /* key columns before the vector */
+	/*
+	 * A scan has an ORDER BY and, without key columns, no conditions. Of an index with key columns
+	 * the planner is told otherwise: see planner/key_paths.c, also for IS NULL.
+	 */
+	routine->amoptionalkey = true;
+	routine->amsearcharray = true;
 	routine->amparallelvacuumoptions =
 		VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
 	routine->amkeytype = InvalidOid;

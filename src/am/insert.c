@@ -11,6 +11,7 @@
 
 #include "am/am.h"
 #include "column/element.h"
+#include "node/key_columns.h"
 #include "memory.h"
 #include "miscadmin.h"
 #include "storage/sinval.h"
@@ -27,7 +28,8 @@ encode(const Coder *coder, Size size, const float *vector)
 }
 
 static void
-insert_row(Relation index, IndexState *state, const float *vector, ItemPointer heap_tid)
+insert_row(Relation index, IndexState *state, const float *vector, ItemPointer heap_tid,
+		   const KeyProbe *key)
 {
 	PageStore *pages = page_store_open(index, state, true);
 	GraphInsert *insert = graph_insert_create(&pages->store, state->shape.ef_construction);
@@ -47,6 +49,8 @@ insert_row(Relation index, IndexState *state, const float *vector, ItemPointer h
 			coder_query(state->vector_coder, palloc_on_line(code_query_size(state->vector_coder)),
 						vector, palloc_on_line(coder_scratch_size(state->vector_coder)));
 	lock = index_insert_lock(index);
+	if (state->shape.nkeys > 0)
+		pages->key = key_make(&pages->reader, key, true);
 	graph_insert(insert, query, &element, graph_random_layer(state->shape.m));
 	index_insert_unlock(index, lock);
 }
@@ -108,10 +112,11 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	NodeId entry;
 	IndexState *state;
 	const ElementType *type = element_type(index);
+	int column = index_vector_column(index);
 	float *vector;
 
 	state = index_state_get(index, &entry);
-	if (isnull[0])
+	if (isnull[column])
 	{
 		leave_out(index, state, heap, META_NO_NULL);
 		return false;
@@ -119,8 +124,14 @@ hnswinsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Re
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	vector = palloc_on_line(state->shape.spec.dims * sizeof(float));
-	if (element_read(type, state->shape.spec.dims, values[0], vector))
-		insert_row(index, state, vector, heap_tid);
+	if (element_read(type, state->shape.spec.dims, values[column], vector))
+	{
+		KeyProbe key = {0};
+
+		if (state->shape.nkeys > 0)
+			key_columns_probe(key_columns_open(index, state), values, isnull, &key);
+		insert_row(index, state, vector, heap_tid, &key);
+	}
 	else
 		leave_out(index, state, heap, META_NO_ZERO);
 	MemoryContextSwitchTo(old);

@@ -180,7 +180,8 @@ column_dims(Relation index, const ElementType *type)
 	int dims = element_typmod(index);
 
 	/* there it is the greatest length that a value may have */
-	if (getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid) == VARBITOID)
+	if (getBaseType(TupleDescAttr(RelationGetDescr(index), index_vector_column(index))->atttypid) ==
+		VARBITOID)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("column of type bit varying cannot be indexed by hnsw"),
 						errdetail("Its values may have different lengths."),
@@ -200,22 +201,23 @@ column_dims(Relation index, const ElementType *type)
 }
 
 static bool
-code_fits(const CodeSpec *spec, int bits, int m)
+code_fits(const IndexShape *shape, int bits, int m)
 {
-	CodeSpec narrower = *spec;
+	CodeSpec narrower = shape->spec;
 	PageLayout layout;
 
 	narrower.bits = bits;
-	return code_size(&narrower) > 0 && page_layout_init(&layout, code_size(&narrower), 0, m);
+	return code_size(&narrower) > 0 &&
+		   page_layout_init(&layout, code_size(&narrower), 0, m, shape->nkeys > 0);
 }
 
 /* The widest code of at most `most` bits whose nodes fit a page; 0 for none. */
 static int
-widest_bits(const CodeSpec *spec, int most, int m)
+widest_bits(const IndexShape *shape, int most, int m)
 {
 	for (int i = 0; i < lengthof(code_widths); i++)
 	{
-		if (code_widths[i] <= most && code_fits(spec, code_widths[i], m))
+		if (code_widths[i] <= most && code_fits(shape, code_widths[i], m))
 			return code_widths[i];
 	}
 	return 0;
@@ -226,19 +228,24 @@ widest_bits(const CodeSpec *spec, int most, int m)
  * with their links.
  */
 static int
-widest_m(const CodeSpec *spec, int m)
+widest_m(const IndexShape *shape, int m)
 {
-	while (m > HNSWC_MIN_M && !code_fits(spec, CODE_BITS_EXACT, m))
+	while (m > HNSWC_MIN_M && !code_fits(shape, CODE_BITS_EXACT, m))
 		m--;
 	return m;
 }
 
-/* Settles spec->bits: the default gives way to what fits a page, a choice of the user does not. */
+/*
+ * Settles the shape's bits: the default gives way to what fits a page, a choice of the user does
+ * not.
+ */
 static void
-choose_bits(const HnswOptions *options, CodeSpec *spec, int m)
+choose_bits(const HnswOptions *options, IndexShape *shape)
 {
+	CodeSpec *spec = &shape->spec;
+	int m = shape->m;
 	int wanted = bits_of(options, spec->dims, spec->metric);
-	int fitting = widest_bits(spec, wanted, m);
+	int fitting = widest_bits(shape, wanted, m);
 	bool given = options && options->bits != OPTION_NOT_GIVEN;
 
 	if (given && code_metric(spec->metric)->is_binary && wanted != CODE_BITS_EXACT)
@@ -254,12 +261,13 @@ choose_bits(const HnswOptions *options, CodeSpec *spec, int m)
 	spec->bits = fitting;
 }
 
-/* What follows from the index's column, whatever the options are. */
+/* What follows from the index's columns, whatever the options are. */
 static void
 column_shape(Relation index, const ElementType *type, IndexShape *shape)
 {
 	memset(shape, 0, sizeof(*shape));
 	shape->type = type->id;
+	shape->nkeys = index_vector_column(index);
 	shape->spec.metric = type->metric;
 	shape->spec.dims = column_dims(index, type);
 	if (type->sketch_dims > 0)
@@ -272,8 +280,8 @@ options_shape_is_possible(Relation index, const IndexShape *shape)
 	IndexShape column;
 
 	column_shape(index, element_type(index), &column);
-	return shape->type == column.type && shape->spec.metric == column.spec.metric &&
-		   shape->spec.dims == column.spec.dims;
+	return shape->type == column.type && shape->nkeys == column.nkeys &&
+		   shape->spec.metric == column.spec.metric && shape->spec.dims == column.spec.dims;
 }
 
 void
@@ -285,8 +293,8 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("ef_construction must be greater than or equal to 2 * m")));
 	if (code_metric(shape->spec.metric)->is_binary)
-		shape->m = widest_m(&shape->spec, shape->m);
-	choose_bits(options, &shape->spec, shape->m);
+		shape->m = widest_m(shape, shape->m);
+	choose_bits(options, shape);
 	if (type->in_table && options && options->rerank != OPTION_NOT_GIVEN &&
 		options->rerank != RERANK_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -314,8 +322,10 @@ options_choose(const HnswOptions *options, const ElementType *type, IndexShape *
 void
 options_shape(Relation index, IndexShape *shape)
 {
-	const ElementType *type = element_type(index);
+	const ElementType *type;
 
+	element_check_columns(index);
+	type = element_type(index);
 	element_check_class(index);
 	column_shape(index, type, shape);
 	options_choose(given_options(index), type, shape);

@@ -71,6 +71,7 @@ scan_allocate(Relation index, IndexState *state)
 		so->vector_copy = palloc_on_line(state->layout.vector_size);
 	}
 	so->query.scratch = palloc_on_line(scratch);
+	so->key_columns = key_columns_open(index, state);
 	so->results.tids = palloc(Max(state->layout.duplicates_per_slot, 1) * sizeof(ItemPointerData));
 	so->results.measured = pairingheap_allocate(result_compare, NULL);
 	so->results.stragglers = pairingheap_allocate(result_compare, NULL);
@@ -96,6 +97,8 @@ scan_reset(HnswScan *so)
 	so->rest = NULL;
 	so->set.n = 0;
 	so->results.ngiven = 0;
+	so->graphs = NULL;
+	so->ngraphs = 0;
 }
 
 /*
@@ -178,7 +181,8 @@ check_query_type(IndexScanDesc scan)
 {
 	Oid type = scan->orderByData[0].sk_subtype;
 
-	if (OidIsValid(type) && type != scan->indexRelation->rd_opcintype[0])
+	if (OidIsValid(type) &&
+		type != scan->indexRelation->rd_opcintype[index_vector_column(scan->indexRelation)])
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" cannot be ordered by the distance from a value of type %s",
@@ -237,6 +241,9 @@ scan_start(IndexScanDesc scan)
 	state = so->state;
 	so->pages->known_entry = entry;
 	so->results.nreturned = 0;
+	so->nelements = Max(scan->indexRelation->rd_rel->reltuples, state->tuples);
+	if (state->shape.nkeys > 0)
+		scan_find_graphs(so);
 	so->settings = settings_of(scan->indexRelation);
 	so->widths = state->recall;
 	if (recall_width(&so->widths, RECALL_MOST_SHARE, 1) == 0)

@@ -2,8 +2,11 @@
  * validate.c: is an operator class what the access method expects? For amvalidate(); says in INFO
  * messages what is not.
  *
- * An operator class has one ordering operator, strategy 1, which is one of our distances between
- * two values of its type, and one support function, which is the one of that distance.
+ * An operator class for vectors has one ordering operator, strategy 1, which is one of our
+ * distances between two values of its type, and one support function, number 1, which is the one of
+ * that distance. One for key columns has equality, strategy 2, and a hash function, number 2; its
+ * family may have equality of two types, each of which has its hash function then. What the hash
+ * function takes is not looked at: a value of the type is handed to it as it is.
  */
 #include "postgres.h"
 
@@ -39,6 +42,14 @@ validate_function(Form_pg_amproc proc, const char *family)
 		return complain("hnsw operator family \"%s\" contains support function %s with different "
 						"left and right input types",
 						family, name, 0);
+	if (proc->amprocnum == HNSWC_HASH_PROC)
+	{
+		if (get_func_rettype(proc->amproc) == INT4OID && get_func_nargs(proc->amproc) == 1)
+			return true;
+		return complain("hnsw operator family \"%s\" contains function %s with wrong signature for "
+						"support number %d",
+						family, name, proc->amprocnum);
+	}
 	if (proc->amprocnum != HNSWC_TYPE_PROC)
 		return complain(
 			"hnsw operator family \"%s\" contains function %s with invalid support number %d",
@@ -51,10 +62,29 @@ validate_function(Form_pg_amproc proc, const char *family)
 }
 
 static bool
+validate_equality(Form_pg_amop amop, const char *family, const char *name)
+{
+	if (amop->amoppurpose != AMOP_SEARCH ||
+		!check_amop_signature(amop->amopopr, BOOLOID, amop->amoplefttype, amop->amoprighttype))
+		return complain("hnsw operator family \"%s\" contains operator %s with wrong signature",
+						family, name, 0);
+	if (!OidIsValid(get_opfamily_proc(amop->amopfamily, amop->amoplefttype, amop->amoplefttype,
+									  HNSWC_HASH_PROC)) ||
+		!OidIsValid(get_opfamily_proc(amop->amopfamily, amop->amoprighttype, amop->amoprighttype,
+									  HNSWC_HASH_PROC)))
+		return complain("hnsw operator family \"%s\" has operator %s without support function %d "
+						"for both of its types",
+						family, name, HNSWC_HASH_PROC);
+	return true;
+}
+
+static bool
 validate_operator(Form_pg_amop amop, const char *family)
 {
 	const char *name = format_operator(amop->amopopr);
 
+	if (amop->amopstrategy == HNSWC_EQUAL_STRATEGY)
+		return validate_equality(amop, family, name);
 	/* an index is asked for values like those that it has */
 	if (amop->amoplefttype != amop->amoprighttype)
 		return complain("hnsw operator family \"%s\" contains operator %s with different left and "
@@ -89,6 +119,9 @@ validate_complete(Oid type, const char *opclass, CatCList *operators, CatCList *
 		if (group->lefttype == type && group->righttype == type)
 			own = group;
 	}
+	if (own != NULL && (own->operatorset & (UINT64CONST(1) << HNSWC_EQUAL_STRATEGY)) != 0 &&
+		(own->functionset & (UINT64CONST(1) << HNSWC_HASH_PROC)) != 0)
+		return true;
 	if (own == NULL || (own->operatorset & (UINT64CONST(1) << HNSWC_DISTANCE_STRATEGY)) == 0)
 		valid = complain("hnsw operator class \"%s\" is missing operator(s)%s", opclass, "", 0);
 	if (own == NULL || (own->functionset & (UINT64CONST(1) << HNSWC_TYPE_PROC)) == 0)
@@ -108,7 +141,8 @@ validate_pairs(Oid family, const char *name, CatCList *functions)
 		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
 		const char *fault;
 
-		if (own_class(family, proc->amproclefttype, &fault) != NULL)
+		if (proc->amprocnum == HNSWC_HASH_PROC ||
+			own_class(family, proc->amproclefttype, &fault) != NULL)
 			continue;
 		ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 					   errmsg_internal("hnsw operator family \"%s\" is not valid for type %s", name,

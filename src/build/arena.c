@@ -23,7 +23,9 @@ max_node_pages(const PageLayout *layout, const ArenaPlan *plan)
 	 * rows on layer 0, the layers above, pages of each process and of each cluster that are not
 	 * full
 	 */
-	double pages = plan->max_rows * 2.1 / layout->slots_per_page + 1024 + plan->clusters->nclusters;
+	double per_row = layout->key_offset > 0 ? 3.1 : 2.1; /* each row may have a key of its own */
+	double pages =
+		plan->max_rows * per_row / layout->slots_per_page + 1024 + plan->clusters->nclusters;
 	/*
 	 * when memory is full, elements still fill the open pages, one or so of each cluster, and are
 	 * on upper layers, too
@@ -78,13 +80,29 @@ shared_clusters(ArenaShared *shared)
 						 MAXALIGN(shared->nclusters * sizeof(BlockNumber)));
 }
 
+/* NULL: there are no key columns. */
+static pg_atomic_uint32 *
+shared_key_root(ArenaShared *shared, const PageLayout *layout)
+{
+	return layout->key_offset == 0 ? NULL
+								   : (pg_atomic_uint32 *) ((char *) shared_clusters(shared) +
+														   MAXALIGN(shared->clusters_size));
+}
+
+static Size
+key_root_size(const PageLayout *layout)
+{
+	return layout->key_offset == 0 ? 0 : MAP_PAGE_WORDS * sizeof(pg_atomic_uint32);
+}
+
 Size
 arena_shared_size(const PageLayout *layout, const ArenaPlan *plan)
 {
 	return MAXALIGN(sizeof(ArenaShared)) +
 		   MAXALIGN(max_chunks(layout, plan) * sizeof(dsa_pointer)) +
 		   MAXALIGN(max_blocks(layout, plan) * sizeof(uint32)) +
-		   MAXALIGN(plan->clusters->nclusters * sizeof(BlockNumber)) + plan->clusters->size;
+		   MAXALIGN(plan->clusters->nclusters * sizeof(BlockNumber)) +
+		   MAXALIGN(plan->clusters->size) + key_root_size(layout);
 }
 
 void
@@ -106,12 +124,15 @@ arena_shared_init(ArenaShared *shared, const PageLayout *layout, const ArenaPlan
 	shared->memory_used = arena_shared_size(layout, plan);
 	shared->side_size = plan->side_size;
 	shared->nclusters = plan->clusters->nclusters;
+	shared->clusters_size = plan->clusters->size;
 	for (int i = 0; i < ARENA_SPINLOCKS; i++)
 		SpinLockInit(&shared->locks[i]);
 	memset(shared_pages(shared), 0xFF, shared->max_blocks * sizeof(uint32)); /* ARENA_NO_PAGE */
 	/* InvalidBlockNumber */
 	memset(shared_open(shared), 0xFF, shared->nclusters * sizeof(BlockNumber));
 	memcpy(shared_clusters(shared), plan->clusters, plan->clusters->size);
+	for (uint32 i = 0; i < key_root_size(layout) / sizeof(pg_atomic_uint32); i++)
+		pg_atomic_init_u32(&shared_key_root(shared, layout)[i], NODE_NONE);
 }
 
 void
@@ -131,6 +152,7 @@ arena_attach(ArenaShared *shared, dsa_area *area, Relation index, IndexState *st
 	arena->shared_chunks = shared_chunks(shared);
 	arena->page_of_block = shared_pages(shared);
 	arena->open = shared_open(shared);
+	arena->key_root = shared_key_root(shared, &state->layout);
 	arena->finder = cluster_finder_create(shared_clusters(shared));
 	arena->area = area;
 	arena->chunks = palloc0(shared->max_chunks * sizeof(char *));
@@ -349,6 +371,8 @@ arena_flush(Arena *arena)
 
 	Assert(!shared->flushed);
 	arena_write_map(arena, map_roots);
+	if (arena->key_root != NULL)
+		arena_write_keys(arena);
 	for (int kind = 0; kind < PAGE_NODE_KINDS; kind++)
 		heads[kind] = tails[kind] = InvalidBlockNumber;
 	for (BlockNumber block = 0; block < shared->max_blocks; block++)

@@ -76,11 +76,13 @@ typedef struct ArenaShared
 	uint32 max_chunks;
 	uint32 max_blocks;
 	uint32 nclusters;
+	Size clusters_size;
 	Size side_size; /* bytes of a node's code of the build, 0 if that is the stored one */
 	slock_t locks[ARENA_SPINLOCKS];
 	/*
 	 * then: dsa_pointer chunks[max_chunks]; uint32 page_of_block[max_blocks]; BlockNumber
-	 * open[nclusters], the first of a cluster's open pages, linked by next_page; Clusters
+	 * open[nclusters], the first of a cluster's open pages, linked by next_page; Clusters; with key
+	 * columns the words of the root of the keys
 	 */
 } ArenaShared;
 
@@ -92,6 +94,7 @@ typedef struct Arena
 	dsa_pointer *shared_chunks;
 	uint32 *page_of_block;
 	BlockNumber *open;
+	pg_atomic_uint32 *key_root; /* NULL: there are no key columns */
 	ClusterFinder *finder;
 	dsa_area *area; /* NULL: chunks are palloc'd */
 	char **chunks;  /* this process's addresses, NULL where not attached yet */
@@ -103,6 +106,7 @@ typedef struct Arena
 	Page fill[PAGE_NODE_KINDS];
 	BlockNumber fill_block[PAGE_NODE_KINDS];
 	uint32 fill_cluster; /* that of the element page */
+	NodeId key; /* whose graph is at hand, see arena_keys.c; NODE_NONE without key columns */
 	const void **code_pointers;
 	float *distances;
 	char *vector_copy;
@@ -125,6 +129,12 @@ extern Arena *arena_attach(ArenaShared *shared, dsa_area *area, Relation index, 
 extern bool arena_shm_fits(Size bytes);
 
 /*
+ * Makes the graph of a key, which is added if there is none yet, the one at hand. Called with the
+ * flush lock held shared.
+ */
+extern void arena_take_key(Arena *arena, const KeyProbe *probe);
+
+/*
  * Makes sure that another element can be created, near those of its cluster; false when that would
  * exceed the memory. `query` is of the coder that the arena was attached with. To be followed by
  * arena_release() when the element has been inserted. Called with the flush lock held shared, and
@@ -145,6 +155,15 @@ extern void arena_flush(Arena *arena);
 extern bool arena_add_page(Arena *arena, PageKind kind, bool force);
 /* Within build/: attaches a chunk that another process has made. */
 extern char *arena_attach_chunk(Arena *arena, uint32 chunk);
+/* Within build/: the next slot of this process's page of a kind. */
+extern Slot *arena_take_slot(Arena *arena, PageKind kind, NodeId *node);
+/* arena_keys.c, within build/. */
+extern void arena_write_keys(Arena *arena);
+/* The entry point of the graph at hand, where there are key columns. */
+extern pg_atomic_uint32 *arena_key_entry(Arena *arena);
+/* Elements that the graph at hand has so far. */
+extern pg_atomic_uint32 *arena_key_count(Arena *arena);
+extern uint32 arena_key_hash(Arena *arena);
 /* arena_store.c: the functions of the GraphStore. */
 extern void arena_store_init(Arena *arena, IndexState *state, const Coder *coder);
 

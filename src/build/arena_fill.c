@@ -14,6 +14,8 @@
 
 /* So many times the rows expected are no error of the estimate any more. */
 #define MORE_THAN_EXPECTED 1.03
+/* A graph that has filled so many pages is placed by its vectors. */
+#define FEW_PAGES 8
 
 static uint32
 unused_slots(const Arena *arena, Page page)
@@ -82,10 +84,27 @@ take_any(Arena *arena, uint32 cluster)
 	return taken;
 }
 
+/*
+ * The cluster whose pages a row goes to. Of a key with few rows all go to the same ones, whatever
+ * the vectors are; those of others are placed by their vectors, each key in its own way.
+ */
+static uint32
+place_of(Arena *arena, const CodeQuery *query)
+{
+	uint32 nclusters = arena->shared->nclusters;
+
+	if (arena->key_root == NULL)
+		return cluster_find(arena->finder, query);
+	if (pg_atomic_read_u32(arena_key_count(arena)) <
+		FEW_PAGES * (uint32) arena->layout->slots_per_page)
+		return arena_key_hash(arena) % nclusters;
+	return (arena_key_hash(arena) % nclusters + cluster_find(arena->finder, query)) % nclusters;
+}
+
 bool
 arena_reserve(Arena *arena, const CodeQuery *query)
 {
-	uint32 cluster = cluster_find(arena->finder, query);
+	uint32 cluster = place_of(arena, query);
 	bool last;
 
 	Assert(LWLockHeldByMe(&arena->shared->flush_lock) && arena->fill[PAGE_ELEMENT] == NULL);

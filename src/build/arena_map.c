@@ -53,7 +53,7 @@ map_note_page(MapWriter *writer, BlockNumber block, Page page)
 	const PageLayout *layout = writer->arena->layout;
 	PageKind kind = page_tail(page)->kind;
 
-	for (uint32 i = 0; i < page_tail(page)->used && kind != PAGE_UPPER; i++)
+	for (uint32 i = 0; i < page_tail(page)->used && kind != PAGE_UPPER && kind != PAGE_KEY; i++)
 	{
 		Slot *slot = page_slot(layout, page, i);
 		DuplicateSlot *list = (DuplicateSlot *) slot;

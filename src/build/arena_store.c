@@ -92,11 +92,17 @@ arena_down(GraphStore *store, NodeId node, int layer)
 	return arena_slot(arena_of(store), node)->next;
 }
 
+/* Where the entry point of the graph at hand is kept. */
+static pg_atomic_uint32 *
+entry_word(Arena *arena)
+{
+	return arena->key_root != NULL ? arena_key_entry(arena) : &arena->shared->entry;
+}
+
 static NodeId
 arena_entry(GraphStore *store, int *layer)
 {
-	ArenaShared *shared = arena_of(store)->shared;
-	NodeId entry = pg_atomic_read_u32(&shared->entry);
+	NodeId entry = pg_atomic_read_u32(entry_word(arena_of(store)));
 
 	*layer = entry == NODE_NONE ? -1 : arena_slot(arena_of(store), entry)->layer;
 	return entry;
@@ -105,12 +111,11 @@ arena_entry(GraphStore *store, int *layer)
 static bool
 arena_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 {
-	return pg_atomic_compare_exchange_u32(&arena_of(store)->shared->entry, &expected, node);
+	return pg_atomic_compare_exchange_u32(entry_word(arena_of(store)), &expected, node);
 }
 
-/* Takes the next slot of this process's page of a kind. */
-static Slot *
-take_slot(Arena *arena, PageKind kind, NodeId *node)
+Slot *
+arena_take_slot(Arena *arena, PageKind kind, NodeId *node)
 {
 	PageTail *tail;
 	Slot *slot;
@@ -133,13 +138,15 @@ arena_create(GraphStore *store, const GraphElement *element, int layer, NodeId b
 	Arena *arena = arena_of(store);
 	const PageLayout *layout = arena->layout;
 	NodeId node;
-	Slot *slot = take_slot(arena, layer == 0 ? PAGE_ELEMENT : PAGE_UPPER, &node);
+	Slot *slot = arena_take_slot(arena, layer == 0 ? PAGE_ELEMENT : PAGE_UPPER, &node);
 
 	Assert(n <= GRAPH_CAPACITY(store->m, layer) && slot->state == SLOT_UNUSED);
 	Assert((layer == 0) == (below == NODE_NONE));
 	if (layer == 0)
 	{
 		slot->u.heap_tid = element->stored->heap_tid;
+		if (layout->key_offset > 0)
+			pg_atomic_fetch_add_u32(arena_key_count(arena), 1);
 		if (layout->vector_size > 0)
 		{
 			PageTail *tail = page_tail(arena->fill[PAGE_ELEMENT]);
@@ -160,6 +167,8 @@ arena_create(GraphStore *store, const GraphElement *element, int layer, NodeId b
 	if (arena->shared->side_size > 0)
 		memcpy(arena_code(arena, node), element->code, arena->shared->side_size);
 	memcpy(slot_links(layout, slot), links, n * sizeof(NodeId));
+	if (layout->key_offset > 0)
+		*slot_key(layout, slot) = arena->key;
 	*arena_selected(arena, node) = store->fill ? 0 : (uint8) n;
 	slot->state = SLOT_LIVE;
 	/* complete before anybody can come across its address */
@@ -266,7 +275,7 @@ arena_absorb(GraphStore *store, const GraphElement *element, NodeId node, int ge
 	if (added)
 		return true;
 
-	list = (DuplicateSlot *) take_slot(arena, PAGE_DUPLICATE, &list_node);
+	list = (DuplicateSlot *) arena_take_slot(arena, PAGE_DUPLICATE, &list_node);
 	list->owner = node;
 	list->count = 1;
 	list->generation = NO_GENERATION;

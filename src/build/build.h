@@ -16,6 +16,7 @@
 #include "access/tableam.h"
 #include "build/arena.h"
 #include "column/element.h"
+#include "node/key_columns.h"
 #include "node/node.h"
 #include "nodes/execnodes.h"
 #include "storage/dsm.h"
@@ -62,6 +63,8 @@ typedef struct BuildRows
 	void *side_code; /* NULL: the build measures by `code` */
 	void *stored;    /* as it goes to the vector stream, or NULL */
 	void *scratch;
+	KeyColumns *key_columns; /* NULL: there are none */
+	KeyProbe key;
 } BuildRows;
 
 /* train.c */

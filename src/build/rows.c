@@ -84,6 +84,7 @@ build_rows_create(Relation heap, Relation index, IndexInfo *info, ArenaShared *s
 	if (rows->state->layout.vector_size > 0)
 		rows->stored = palloc_on_line(rows->state->layout.vector_size);
 	rows->scratch = palloc_on_line(scratch_size(rows));
+	rows->key_columns = key_columns_open(index, rows->state);
 	return rows;
 }
 
@@ -120,6 +121,8 @@ insert_in_memory(BuildRows *rows, ItemPointer tid, int layer)
 	coder_query(rows->build_coder, rows->query, rows->vector, rows->scratch);
 	code_query_relative(rows->query);
 	LWLockAcquire(&shared->flush_lock, LW_SHARED);
+	if (!shared->flushed && rows->key_columns != NULL)
+		arena_take_key(rows->arena, &rows->key);
 	if (!shared->flushed && arena_reserve(rows->arena, rows->query))
 	{
 		insert_element(rows, rows->insert, rows->query,
@@ -168,6 +171,8 @@ insert_in_pages(BuildRows *rows, ItemPointer tid, int layer)
 		if (rows->report)
 			progress_phase(PHASE_INSERT_ON_DISK);
 	}
+	if (rows->key_columns != NULL)
+		rows->pages->key = key_make(&rows->pages->reader, &rows->key, false);
 	coder_query(state->coder, rows->page_query, rows->vector, rows->scratch);
 	code_query_relative(rows->page_query);
 	insert_element(rows, rows->page_insert, rows->page_query, rows->code, tid, layer);
@@ -194,22 +199,25 @@ static void
 build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
 	BuildRows *rows = arg;
+	int column = index_vector_column(index);
 	MemoryContext old;
 	bool indexed;
 	int layer;
 
 	CHECK_FOR_INTERRUPTS();
-	if (isnull[0])
+	if (isnull[column])
 	{
 		leave_out(index, rows->state, META_NO_NULL);
 		return;
 	}
 	old = MemoryContextSwitchTo(rows->row_cxt);
-	indexed = element_read(rows->type, rows->state->shape.spec.dims, values[0], rows->vector);
+	indexed = element_read(rows->type, rows->state->shape.spec.dims, values[column], rows->vector);
+	if (indexed && rows->key_columns != NULL)
+		key_columns_probe(rows->key_columns, values, isnull, &rows->key);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(rows->row_cxt);
 	if (!indexed)
 	{
+		MemoryContextReset(rows->row_cxt);
 		leave_out(index, rows->state, META_NO_ZERO);
 		return;
 	}
@@ -220,6 +228,7 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 		flush_full_arena(rows);
 		insert_in_pages(rows, tid, layer);
 	}
+	MemoryContextReset(rows->row_cxt);
 	report_row(rows);
 }
 

@@ -77,14 +77,14 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	float *vector = sample->vectors + (Size) sample->n * sample->dims;
 	MemoryContext old;
 
-	if (isnull[0])
+	if (isnull[index_vector_column(index)])
 		return;
 	sample->seen++;
 	sample->max_offset = Max(sample->max_offset, ItemPointerGetOffsetNumberNoCheck(tid));
 	if (sample->n == sample->block_end)
 		return;
 	old = MemoryContextSwitchTo(sample->row_cxt);
-	if (element_read(sample->type, sample->dims, values[0], vector))
+	if (element_read(sample->type, sample->dims, values[index_vector_column(index)], vector))
 	{
 		if (code_metric(sample->type->metric)->is_angular)
 			(void) code_normalise(vector, sample->dims);
@@ -159,7 +159,7 @@ static int
 expected_offsets(const BuildSample *sample, Relation heap, Relation index)
 {
 	TupleDesc columns = RelationGetDescr(heap);
-	Oid type = TupleDescAttr(RelationGetDescr(index), 0)->atttypid;
+	Oid type = TupleDescAttr(RelationGetDescr(index), index_vector_column(index))->atttypid;
 	Size width = MAXALIGN(SizeofHeapTupleHeader);
 
 	for (int i = 0; i < columns->natts; i++)

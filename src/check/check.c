@@ -176,6 +176,7 @@ begin_check(HnswCheck *check)
 	visited_init(&check->list);
 	check_rows_begin(check);
 	check_codes_begin(check);
+	check_keys_begin(check);
 }
 
 /* The nodes' ways to others, page by page. */
@@ -196,6 +197,7 @@ check_ways(HnswCheck *check)
 			NodeId node = node_address(check->layout, block, i);
 			Slot *slot = page_slot(check->layout, check->page, i);
 
+			check_node_key(check, node, slot, kind);
 			check_links(check, node, slot, kind);
 			if (kind != PAGE_ELEMENT)
 				continue;
@@ -237,6 +239,7 @@ run_check(HnswCheck *check)
 	begin_check(check);
 	check_pages(check);
 	check_map(check);
+	check_keys(check);
 	check_ways(check);
 	check_space(check);
 	check_reach(check);

@@ -8,7 +8,8 @@
  * node: links, nodes one layer down, elements of the nodes above codes.c codes against the vectors
  * that are kept chains.c lists of duplicates space.c free lists, pages that are being filled, the
  * places of vectors, the meta page reach.c what walks and searches get to, and the entry point
- * map.c the row map heap.c rows: each in the index once, and, if asked for, each row of the table
+ * map.c the row map keys.c keys and their graphs heap.c rows: each in the index once, and, if asked
+ * for, each row of the table
  *
  * Others go on reading and writing meanwhile.  So there are three kinds of statements:
  *
@@ -27,7 +28,8 @@
  * (4) of src/node/README).  Not so during recovery, where replay does not ask: there a slot may
  * become another's at any time, and the second look has to find the same generation.
  *
- * Memory: two bytes for each block, two for each address of a node (blocks times slots of a page),
+ * Memory: two bytes for each block, two for each address of a node (blocks times slots of a page;
+ * six with key columns),
  * sixteen for each page of elements; besides maintenance_work_mem for sorting rows.
  *
  * Locks: the share lock of one page at a time; of the meta page and one other if a free list has to
@@ -53,7 +55,7 @@
 #define NODE_STATE 0x60
 
 /* Marks of an address. */
-#define MARK_BELOW 0x01   /* a node above leads down to it */
+#define MARK_BELOW 0x01   /* a node above leads down to it; of a key: it has an entry point */
 #define MARK_CHAINED 0x02 /* a list on the chain of its owner */
 #define MARK_MET 0x04     /* a walk from the entry point gets to it */
 #define MARK_NEXT 0x08    /* and goes on from it */
@@ -149,6 +151,11 @@ typedef struct HnswCheck
 	SlotCopy *stray;
 	VisitedSet list;
 	CodeRoom codes;
+	/* of an index with key columns; else NULL */
+	struct KeyColumns *key_columns;
+	NodeId *node_keys; /* by address: the key that the node names */
+	char *key_copy;
+	MemoryContext key_cxt; /* emptied after each key */
 	CheckCounts counts;
 } HnswCheck;
 
@@ -261,6 +268,22 @@ extern void check_space(HnswCheck *check);
 extern void check_reach(HnswCheck *check);
 /* Searches for elements. */
 extern void check_searches(HnswCheck *check);
+
+/* A walk meets a node. */
+extern void check_meet(HnswCheck *check, NodeId node);
+
+/* keys.c; but for the first three only where there are key columns */
+extern void check_keys_begin(HnswCheck *check);
+/* All keys.  When all pages have been looked at. */
+extern void check_keys(HnswCheck *check);
+/* The key that a node names. */
+extern void check_node_key(HnswCheck *check, NodeId node, const Slot *slot, PageKind kind);
+/* Is an element in the graph of a row's key? */
+extern bool check_row_key(HnswCheck *check, NodeId element, Datum *values, bool *isnull);
+/* Calls check_meet() for the entry points of all graphs. */
+extern void check_meet_entries(HnswCheck *check);
+/* Has the graph of a node, as it was when its page was looked at, an entry point? */
+extern bool check_key_has_entry(HnswCheck *check, NodeId node);
 
 /* heap.c */
 extern void check_rows_begin(HnswCheck *check);

@@ -27,6 +27,7 @@
 #include "check/check.h"
 #include "column/element.h"
 #include "miscadmin.h"
+#include "node/key_columns.h"
 #include "nodes/execnodes.h"
 #include "utils/memutils.h"
 
@@ -254,6 +255,17 @@ node_has_vector(HnswCheck *check, NodeId node)
 		   check_code_is_of(check, check->state->vector_coder, check->codes.stored);
 }
 
+/* The element that has a row, in itself or in a list. */
+static NodeId
+owner_of(HnswCheck *check, NodeId node)
+{
+	if (check_node(check, node) != 0 &&
+		check->kinds[node_block(check->layout, node)] == PAGE_DUPLICATE &&
+		slot_copy_read(check, check->before, node, PAGE_DUPLICATE))
+		return ((DuplicateSlot *) check->before->slot)->owner;
+	return node;
+}
+
 /* A row of the table that the snapshot sees. */
 static void
 look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
@@ -262,6 +274,7 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 	HnswCheck *check = heap->check;
 	IndexedRow wanted = {tid_key(tid), NODE_NONE};
 	IndexedRow *row;
+	int column = index_vector_column(index);
 	MemoryContext old;
 	bool indexed;
 
@@ -269,12 +282,12 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 	load_block(heap, ItemPointerGetBlockNumber(tid));
 	row = bsearch(&wanted, heap->rows, heap->nrows, sizeof(IndexedRow), row_compare);
 	old = MemoryContextSwitchTo(heap->row_cxt);
-	indexed = !isnull[0] && element_read(heap->type, check->state->shape.spec.dims, values[0],
-										 check->codes.vector);
+	indexed = !isnull[column] && element_read(heap->type, check->state->shape.spec.dims,
+											  values[column], check->codes.vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(heap->row_cxt);
-	heap->any_null |= isnull[0];
-	heap->any_zero |= !isnull[0] && !indexed;
+	heap->any_null |= isnull[column];
+	heap->any_zero |= !isnull[column] && !indexed;
 	check->counts.heap_rows++;
 	if (indexed && row == NULL)
 		ereport(ERROR,
@@ -288,6 +301,9 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	if (indexed && !node_has_vector(check, row->node))
 		check_failed(check, row->node, "the vector is not that of row (%u,%u)",
+					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+	if (indexed && !check_row_key(check, owner_of(check, row->node), values, isnull))
+		check_failed(check, row->node, "the key is not that of row (%u,%u)",
 					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 }
 

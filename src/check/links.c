@@ -18,6 +18,14 @@
 #include "check/check.h"
 #include "miscadmin.h"
 
+/* Are two nodes in one graph? */
+static bool
+is_same_graph(const HnswCheck *check, const SlotCopy *a, const SlotCopy *b)
+{
+	return check->node_keys == NULL ||
+		   *slot_key(check->layout, a->slot) == *slot_key(check->layout, b->slot);
+}
+
 static bool
 link_starts(const HnswCheck *check, const SlotCopy *from, NodeId to)
 {
@@ -39,6 +47,8 @@ link_problem(const HnswCheck *check, const SlotCopy *from, const SlotCopy *to)
 {
 	if (to->slot->layer != from->slot->layer)
 		return "a node of another layer";
+	if (!is_same_graph(check, from, to))
+		return "a node of another key's graph";
 	return slot_is_on(to->slot, to->slot->layer) ? NULL : "a slot that is free";
 }
 
@@ -57,6 +67,8 @@ down_problem(const HnswCheck *check, const SlotCopy *from, const SlotCopy *to)
 		return "a slot that is free";
 	if (to->kind == PAGE_UPPER && slot_base(to->slot) != slot_base(from->slot))
 		return "a node of another element";
+	if (!is_same_graph(check, from, to))
+		return "a node of another key's graph";
 	return NULL;
 }
 
@@ -98,7 +110,9 @@ look_at_link(HnswCheck *check, NodeId node, const Slot *slot, PageKind kind, Nod
 	CheckWay way = {node, kind, to, kind, link_starts, link_problem, "a link"};
 
 	if ((node_was(seen, NODE_LIVE) || node_was(seen, NODE_DEAD)) &&
-		(seen & NODE_LAYER) == slot->layer && check->kinds[node_block(check->layout, to)] == kind)
+		(seen & NODE_LAYER) == slot->layer && check->kinds[node_block(check->layout, to)] == kind &&
+		(check->node_keys == NULL ||
+		 check->node_keys[to] == *slot_key(check->layout, (Slot *) slot)))
 		return;
 	(void) check_way(check, &way);
 }

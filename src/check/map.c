@@ -63,8 +63,7 @@ follow_map(HnswCheck *check, BlockNumber from, BlockNumber block, int level)
 void
 check_map(HnswCheck *check)
 {
-	if (check->meta.reserved[0] != 0 || check->meta.reserved[1] != 0 ||
-		check->meta.reserved[2] != 0)
+	if (check->meta.reserved != 0)
 		page_corrupted(check->index, HNSWC_META_BLOCK,
 					   "the reserved bytes of the page are not zero");
 	for (int level = 0; level < MAP_LEVELS; level++)

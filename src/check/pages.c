@@ -28,6 +28,7 @@ typedef struct PageRule
 static void look_at_element(HnswCheck *check, NodeId node, const Slot *slot);
 static void look_at_upper(HnswCheck *check, NodeId node, const Slot *slot);
 static void look_at_list(HnswCheck *check, NodeId node, const Slot *slot);
+static void look_at_key(HnswCheck *check, NodeId node, const Slot *slot);
 
 /* How far a stamp may be ahead of the next transaction id. */
 #define MOST_IDS_AHEAD (1024 * 1024)
@@ -43,11 +44,16 @@ static const PageRule rules[] = {
 					STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_DEAD) | STATE_BIT(SLOT_FREE),
 					look_at_upper},
 	[PAGE_DUPLICATE] = {"duplicates", STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_FREE), look_at_list},
+	[PAGE_KEY] = {"keys",
+				  STATE_BIT(SLOT_LIVE) | STATE_BIT(SLOT_SHELL) | STATE_BIT(SLOT_DEAD) |
+					  STATE_BIT(SLOT_FREE),
+				  look_at_key},
 	[PAGE_VECTOR] = {"vectors", 0, NULL},
 	[PAGE_PARAMS] = {"parameters", 0, NULL},
 	[PAGE_META] = {"meta", 0, NULL},
 	[PAGE_MAP_LEAF] = {"the row map", 0, NULL},
 	[PAGE_MAP_INNER] = {"the row map", 0, NULL},
+	[PAGE_KEY_ROOT] = {"the root of the keys", 0, NULL},
 };
 
 StaticAssertDecl(lengthof(rules) == PAGE_KINDS, "there is a rule for each kind of page");
@@ -104,7 +110,9 @@ look_at_links(HnswCheck *check, NodeId node, const Slot *slot)
 			check_failed(check, node, "two links lead to block %u, slot %u",
 						 node_block(layout, links[n]), node_slot(layout, links[n]));
 	}
-	if (!all_zero((const char *) &links[n], (const char *) slot + layout->slot_size))
+	if (!all_zero((const char *) &links[n],
+				  (const char *) slot +
+					  (layout->key_offset > 0 ? layout->key_offset : layout->slot_size)))
 		check_failed(check, node, "the list of links does not end behind %d links", n);
 	if (slot_is_live(slot))
 		check->counts.links += n;
@@ -188,6 +196,30 @@ look_at_list(HnswCheck *check, NodeId node, const Slot *slot)
 }
 
 static void
+look_at_key(HnswCheck *check, NodeId node, const Slot *slot)
+{
+	const KeySlot *key = (const KeySlot *) slot;
+
+	if (key->layer != 0)
+		check_failed(check, node, "a key is on layer %d", key->layer);
+	if (key->state == SLOT_FREE)
+		return;
+	if (key->size > key_room(check->layout))
+		check_failed(check, node, "a key has %u bytes, but room for %u", key->size,
+					 key_room(check->layout));
+	for (int i = 0; i < KEY_CHILDREN; i++)
+		if (key->children[i] == node)
+			check_failed(check, node, "a key leads to itself");
+}
+
+/* A key that is marked is in use still; one that was unhooked is not. */
+static bool
+is_gone(PageKind kind, const Slot *slot)
+{
+	return slot->state == (kind == PAGE_KEY ? SLOT_SHELL : SLOT_DEAD);
+}
+
+static void
 look_at_slots(HnswCheck *check, BlockNumber block, PageKind kind)
 {
 	const PageLayout *layout = check->layout;
@@ -209,12 +241,14 @@ look_at_slots(HnswCheck *check, BlockNumber block, PageKind kind)
 			look_at_free(check, node, kind, slot, tail);
 			nfree++;
 		}
-		check->counts.dead += slot->state == SLOT_DEAD;
+		check->counts.dead += slot->state == SLOT_DEAD && kind != PAGE_KEY;
 		note_node(check, node,
-				  slot->state == SLOT_FREE   ? NODE_FREE
-				  : slot->state == SLOT_DEAD ? NODE_DEAD
-											 : NODE_LIVE,
+				  slot->state == SLOT_FREE ? NODE_FREE
+				  : is_gone(kind, slot)    ? NODE_DEAD
+										   : NODE_LIVE,
 				  slot->layer);
+		if (check->node_keys != NULL && (kind == PAGE_ELEMENT || kind == PAGE_UPPER))
+			check->node_keys[node] = *slot_key(layout, (Slot *) slot);
 	}
 	check->counts.free += nfree;
 	if (nfree != tail->nfree)
@@ -286,7 +320,7 @@ look_at_stream_page(HnswCheck *check, BlockNumber block, PageKind kind)
 
 	if (kind == PAGE_META)
 		end = PAGE_STREAM_START + sizeof(MetaPage);
-	else if (kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER)
+	else if (page_is_words(kind))
 		end = PAGE_STREAM_START + MAP_PAGE_WORDS * sizeof(uint32);
 
 	if (header->pd_lower != end || end < SizeOfPageHeaderData || end > header->pd_special)
@@ -306,6 +340,9 @@ look_at_page(HnswCheck *check, BlockNumber block, PageKind kind)
 		(kind == PAGE_VECTOR && check->layout->vector_size == 0) ||
 		((kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER) &&
 		 check->state->shape.map_stride == 0) ||
+		(kind == PAGE_KEY && check->state->shape.nkeys == 0) ||
+		(kind == PAGE_KEY_ROOT) !=
+			(check->state->shape.nkeys > 0 && block == check->state->key_root) ||
 		(kind == PAGE_PARAMS) != (block >= params && block < params_end))
 		page_corrupted(check->index, block,
 					   psprintf("a page of %s is where none can be", rules[kind].name));

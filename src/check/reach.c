@@ -24,9 +24,8 @@
 #include "memory.h"
 #include "miscadmin.h"
 
-/* A node is met. */
-static void
-meet(HnswCheck *check, NodeId node)
+void
+check_meet(HnswCheck *check, NodeId node)
 {
 	if (check_node(check, node) != 0 && !(check->marks[node] & MARK_MET))
 		check->marks[node] |= MARK_MET | MARK_NEXT;
@@ -41,9 +40,9 @@ expand(HnswCheck *check, Slot *slot)
 					   GRAPH_CAPACITY(check->layout->m, slot->layer), links);
 
 	for (int i = 0; i < n; i++)
-		meet(check, links[i]);
+		check_meet(check, links[i]);
 	if (slot->layer > 0)
-		meet(check, slot->next);
+		check_meet(check, slot->next);
 }
 
 /* Goes on from the nodes of a page from which that is still to do; false if there are none. */
@@ -77,9 +76,10 @@ walk(HnswCheck *check)
 {
 	bool more = true;
 
-	if (check_node(check, check->meta.entry) == 0)
-		return;
-	meet(check, check->meta.entry);
+	if (check->key_columns != NULL)
+		check_meet_entries(check);
+	else
+		check_meet(check, check->meta.entry);
 	while (more)
 	{
 		more = false;
@@ -162,13 +162,14 @@ entry_may_change(HnswCheck *check, NodeId entry)
 	return meta.entry != entry;
 }
 
-/* Without an entry point there may be nothing but what is being inserted. */
+/* Without an entry point, in a graph, there may be nothing but what is being inserted. */
 static void
 check_no_entry(HnswCheck *check)
 {
 	for (uint64 node = 0; node < check->nnodes; node++)
 	{
 		if (!is_live_on(check, (NodeId) node, PAGE_ELEMENT) ||
+			(check->key_columns != NULL && check_key_has_entry(check, (NodeId) node)) ||
 			!element_complete(check, (NodeId) node))
 			continue;
 		if (entry_may_change(check, NODE_NONE))
@@ -219,6 +220,12 @@ check_entry(HnswCheck *check)
 	BlockNumber block;
 	SlotCopy *copy = check->end;
 
+	/* the graphs' own have been looked at */
+	if (check->key_columns != NULL)
+	{
+		check_no_entry(check);
+		return;
+	}
 	do
 	{
 		check_read_meta(check, &meta);
@@ -321,6 +328,8 @@ search_for(Searcher *searcher, BlockNumber block, uint32 i)
 
 	if (!slot_is_live(slot))
 		return;
+	if (check->key_columns != NULL)
+		searcher->pages->key = *slot_key(check->layout, slot);
 	found = search_finds(searcher, element_query(searcher, tail, node, slot), node, slot);
 	/* one that has gone meanwhile, or is being inserted, is not missed */
 	if (!found &&

@@ -303,7 +303,8 @@ element_type_of(const ElementType *type, int dims)
 int32
 element_typmod(Relation index)
 {
-	const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(index), 0);
+	const FormData_pg_attribute *column =
+		TupleDescAttr(RelationGetDescr(index), index_vector_column(index));
 	int32 typmod = column->atttypmod;
 
 	if (typmod < 0)
@@ -314,7 +315,7 @@ element_typmod(Relation index)
 const ElementType *
 element_type(Relation index)
 {
-	FmgrInfo *support = index_getprocinfo(index, 1, HNSWC_TYPE_PROC);
+	FmgrInfo *support = index_getprocinfo(index, index_vector_column(index) + 1, HNSWC_TYPE_PROC);
 
 	for (const ElementType *const *type = element_types; *type != NULL; type++)
 		if ((*type)->support.address == support->fn_addr)
@@ -326,9 +327,43 @@ void
 element_check_class(Relation index)
 {
 	const char *fault;
+	int column = index_vector_column(index);
 
-	if (own_class(index->rd_opfamily[0], index->rd_opcintype[0], &fault) == NULL)
+	if (own_class(index->rd_opfamily[column], index->rd_opcintype[column], &fault) == NULL)
 		raise_class(index, fault);
+}
+
+/* Is the operator class of a column, counted from 0, one for vectors? */
+static bool
+is_vector_class(Relation index, int column)
+{
+	return OidIsValid(index_getprocid(index, column + 1, HNSWC_TYPE_PROC));
+}
+
+void
+element_check_columns(Relation index)
+{
+	int vector = index_vector_column(index);
+	int nvectors = 0;
+
+	for (int i = 0; i <= vector; i++)
+		nvectors += is_vector_class(index, i);
+	if (nvectors == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+						errmsg("an hnsw index needs a vector column"),
+						errdetail("Other columns are keys: each of their values has a graph of "
+								  "vectors of its own."),
+						errhint("Add the vector as the last column.")));
+	if (nvectors > 1)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("an hnsw index cannot have more than one vector column"),
+						errhint("Create an index for each of them.")));
+	if (!is_vector_class(index, vector))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("columns behind the vector are not supported by hnsw indexes"),
+				 errhint("Put a column before the vector if queries ask for one of its values with "
+						 "=, and leave it out otherwise.")));
 }
 
 static void

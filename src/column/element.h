@@ -16,10 +16,13 @@
 
 /* Support functions of an operator class. */
 #define HNSWC_TYPE_PROC 1 /* (internal) -> internal: tells what is indexed, see below */
-#define HNSWC_NPROCS 1
+#define HNSWC_HASH_PROC 2 /* of a class for key columns: the hash of a value */
+#define HNSWC_NPROCS 2
 
 /* The strategy of an operator class's only operator. */
 #define HNSWC_DISTANCE_STRATEGY 1
+/* The strategy of the operators of one for key columns. */
+#define HNSWC_EQUAL_STRATEGY 2
 
 typedef enum ElementTypeId
 {
@@ -83,7 +86,7 @@ typedef struct ElementType
 extern const ElementType *const element_types[];
 
 /*
- * The descriptor of an index's (only) column. Errors out if its operator class's support function
+ * The descriptor of an index's vector column. Errors out if its operator class's support function
  * is none of ours. Does not look at the rest of the class: element_check_class() has done that when
  * the index was built.
  */
@@ -100,6 +103,19 @@ extern const ElementType *element_type_of(const ElementType *type, int dims);
  * of the domain; -1 for none.
  */
 extern int32 element_typmod(Relation index);
+
+/* Which column is the vector, counted from 0: all before it are key columns. */
+static inline int
+index_vector_column(Relation index)
+{
+	return IndexRelationGetNumberOfKeyAttributes(index) - 1;
+}
+
+/*
+ * Errors out unless the columns are such as an index may have: one vector, the last of them, and
+ * columns with operator classes for keys before.
+ */
+extern void element_check_columns(Relation index);
 
 /*
  * Errors out unless the index's operator class orders its type by the distance that its descriptor

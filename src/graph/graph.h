@@ -127,6 +127,11 @@ struct GraphStore
 	/* The node of the same element one layer lower. */
 	NodeId (*down)(GraphStore *store, NodeId node, int layer);
 
+	/*
+	 * Of several graphs makes that of a random element the one at hand, which entry() and
+	 * set_entry() are about. NULL: there is one graph.
+	 */
+	void (*wander)(GraphStore *store);
 	/* The entry point and its layer; NODE_NONE and -1 in an empty graph. */
 	NodeId (*entry)(GraphStore *store, int *layer);
 	/* Makes `node` the entry point if `expected` still is. */
@@ -238,6 +243,13 @@ extern void graph_search_within(GraphSearch *search, const CodeQuery *query, int
  * until the ef best are found.
  */
 extern void graph_search_widen(GraphSearch *search, int ef, const GraphBound *bound);
+/*
+ * Empties a search, and adds to it what another one of layer 0 has found, which has run to its end;
+ * they have met no node in common. When all are added, it is as if one search had found them.
+ */
+extern void graph_search_begin_union(GraphSearch *search);
+extern void graph_search_add(GraphSearch *search, const GraphSearch *part);
+extern void graph_search_end_union(GraphSearch *search);
 /* Makes the best n of the pool, or fewer if it has not so many, the entries; returns how many. */
 extern int graph_search_keep_entries(GraphSearch *search, int n);
 /*

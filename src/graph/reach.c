@@ -125,12 +125,16 @@ take_sample(ReachMeasure *measure)
 {
 	GraphSearch *search = measure->search;
 	ReachSample *sample = &measure->samples[measure->nsamples];
-	NodeId node = random_element(measure->store);
-	CodeQuery *query = node == NODE_NONE ? NULL : element_query(measure, node, &sample->norm);
+	NodeId node;
+	CodeQuery *query;
 	double constant;
 	int nentries;
 	int top;
 
+	if (measure->store->wander != NULL)
+		measure->store->wander(measure->store);
+	node = random_element(measure->store);
+	query = node == NODE_NONE ? NULL : element_query(measure, node, &sample->norm);
 	if (query == NULL)
 		return;
 	code_query_relative(query);

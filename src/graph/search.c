@@ -371,6 +371,68 @@ graph_search_within(GraphSearch *search, const CodeQuery *query, int ef, const G
 	search_layer(search, query, 0, ef, nentries);
 }
 
+void
+graph_search_begin_union(GraphSearch *search)
+{
+	Assert(search->keep);
+	search->layer = 0;
+	search->npool = search->nlive = search->cursor = 0;
+	search->ndiscarded = 0;
+	search->nbefore += search->nvisited;
+	search->nvisited = 0;
+	search->limited = false;
+	search->nearest_entry = INFINITY;
+	visited_reset(&search->visited, 0);
+}
+
+/* Marks candidates as met. */
+static void
+search_meet(GraphSearch *search, const Candidate *candidates, int n)
+{
+	for (int i = 0; i < n; i++)
+		(void) visited_add(&search->visited, candidates[i].node);
+}
+
+void
+graph_search_add(GraphSearch *search, const GraphSearch *part)
+{
+	Assert(part->keep && part->layer == 0);
+	search->query = part->query;
+	search->ef = part->ef;
+	search->bound = part->bound;
+	search->pool =
+		candidates_reserve(search->pool, &search->pool_size, search->npool + part->npool);
+	memcpy(&search->pool[search->npool], part->pool, part->npool * sizeof(Candidate));
+	search->npool += part->npool;
+	search->nlive += part->nlive;
+	search->discarded = candidates_reserve(search->discarded, &search->discarded_size,
+										   search->ndiscarded + part->ndiscarded);
+	memcpy(&search->discarded[search->ndiscarded], part->discarded,
+		   part->ndiscarded * sizeof(Candidate));
+	search->ndiscarded += part->ndiscarded;
+	search->nvisited += part->nvisited;
+	search->limited |= part->limited;
+	search->nearest_entry = Min(search->nearest_entry, part->nearest_entry);
+	search_meet(search, part->pool, part->npool);
+	search_meet(search, part->discarded, part->ndiscarded);
+}
+
+void
+graph_search_end_union(GraphSearch *search)
+{
+	float farthest;
+
+	candidates_sort(search->pool, search->npool);
+	search->discarded = candidates_reserve(search->discarded, &search->discarded_size,
+										   search->ndiscarded + search->npool);
+	while (search->nlive > search->ef)
+		search_discard_last(search);
+	if (search_bound(search, &farthest))
+		while (search->pool[search->npool - 1].dist > farthest)
+			search_discard_last(search);
+	search->cursor = search->npool;
+}
+
 int
 graph_search_keep_entries(GraphSearch *search, int n)
 {

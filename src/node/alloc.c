@@ -354,7 +354,9 @@ alloc_free_slots(PageReader *reader, BlockNumber block, PageKind kind, FullTrans
 
 		if (!test(node_address(layout, block, i), slot, arg))
 			continue;
-		Assert(slot->state == (kind == PAGE_DUPLICATE ? SLOT_LIVE : SLOT_DEAD));
+		Assert(slot->state == (kind == PAGE_DUPLICATE ? SLOT_LIVE
+							   : kind == PAGE_KEY     ? SLOT_SHELL
+													  : SLOT_DEAD));
 		edit_set(&edit, 0, &slot->state, SLOT_FREE);
 		edit_write(&edit, 0, slot_freed_words(kind, slot), words, sizeof(words));
 		nfree++;

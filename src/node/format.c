@@ -27,17 +27,20 @@ STANDS_AT(MetaPage, params_size, 44);
 STANDS_AT(MetaPage, params_block, 48);
 STANDS_AT(MetaPage, entry, 52);
 STANDS_AT(MetaPage, fill_page, 56);
-STANDS_AT(MetaPage, free_head, 68);
-STANDS_AT(MetaPage, free_tail, 80);
-STANDS_AT(MetaPage, vector_block, 92);
-STANDS_AT(MetaPage, vector_end, 96);
-STANDS_AT(MetaPage, vector_offset, 100);
-STANDS_AT(MetaPage, tuples, 104);
-STANDS_AT(MetaPage, reach, 112);
-STANDS_AT(MetaPage, built_blocks, 128);
-STANDS_AT(MetaPage, map_roots, 132);
-STANDS_AT(MetaPage, map_stride, 148);
-STANDS_AT(MetaPage, recall, 150);
+STANDS_AT(MetaPage, free_head, 72);
+STANDS_AT(MetaPage, free_tail, 88);
+STANDS_AT(MetaPage, vector_block, 104);
+STANDS_AT(MetaPage, vector_end, 108);
+STANDS_AT(MetaPage, vector_offset, 112);
+STANDS_AT(MetaPage, reserved, 116);
+STANDS_AT(MetaPage, tuples, 120);
+STANDS_AT(MetaPage, reach, 128);
+STANDS_AT(MetaPage, built_blocks, 144);
+STANDS_AT(MetaPage, map_roots, 148);
+STANDS_AT(MetaPage, map_stride, 164);
+STANDS_AT(MetaPage, recall, 166);
+STANDS_AT(MetaPage, nkeys, 210);
+STANDS_AT(MetaPage, key_root, 212);
 STANDS_AT(RecallWidths, source, 0);
 STANDS_AT(RecallWidths, ef, 2);
 
@@ -55,8 +58,18 @@ STANDS_AT(DuplicateSlot, state, 8);
 STANDS_AT(DuplicateSlot, next, 12);
 STANDS_AT(DuplicateSlot, tids, 16);
 
-StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && PAGE_VECTOR == 3 &&
-					 PAGE_PARAMS == 4 && PAGE_META == 5,
+STANDS_AT(KeySlot, entry, 0);
+STANDS_AT(KeySlot, size, 4);
+STANDS_AT(KeySlot, generation, 6);
+STANDS_AT(KeySlot, state, 8);
+STANDS_AT(KeySlot, layer, 9);
+STANDS_AT(KeySlot, hash, 12);
+STANDS_AT(KeySlot, count, 16);
+STANDS_AT(KeySlot, children, 20);
+
+StaticAssertDecl(PAGE_ELEMENT == 0 && PAGE_UPPER == 1 && PAGE_DUPLICATE == 2 && PAGE_KEY == 3 &&
+					 PAGE_VECTOR == 4 && PAGE_PARAMS == 5 && PAGE_META == 6 && PAGE_MAP_LEAF == 7 &&
+					 PAGE_MAP_INNER == 8 && PAGE_KEY_ROOT == 9,
 				 "see docs/FORMAT.md: kinds of page");
 StaticAssertDecl(SLOT_UNUSED == 0 && SLOT_LIVE == 1 && SLOT_SHELL == 2 && SLOT_DEAD == 3 &&
 					 SLOT_FREE == 4,
@@ -110,13 +123,17 @@ page_extent(const PageLayout *layout, BlockNumber nblocks)
 }
 
 bool
-page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m)
+page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m, bool keyed)
 {
 	uint32 usable = BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(PageTail);
-	uint32 size = MAXALIGN(sizeof(Slot) + code_size + 2 * m * sizeof(NodeId));
+	uint32 key_offset = sizeof(Slot) + code_size + 2 * m * sizeof(NodeId);
+	uint32 size = MAXALIGN(key_offset);
 	uint32 align = CACHE_LINE;
 
 	memset(layout, 0, sizeof(*layout));
+	if (keyed)
+		size =
+			Max(MAXALIGN(key_offset + sizeof(NodeId)), MAXALIGN(sizeof(KeySlot) + KEY_LEAST_ROOM));
 	if (size > usable)
 		return false;
 	layout->slots_per_page = usable / size;
@@ -135,6 +152,7 @@ page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m
 	layout->code_size = code_size;
 	layout->code_offset = sizeof(Slot);
 	layout->links_offset = sizeof(Slot) + code_size;
+	layout->key_offset = keyed ? key_offset : 0;
 	layout->vector_size = vector_size;
 	layout->duplicates_per_slot = (layout->slot_size - sizeof(Slot)) / sizeof(ItemPointerData);
 	layout->m = m;

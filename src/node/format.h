@@ -1,16 +1,19 @@
 /*
  * format.h: every byte of an index on disk.  docs/FORMAT.md is the prose to it.
  *
- * Block 0 is the meta page. All other pages have a kind: node pages of three kinds (elements on
- * layer 0, nodes of the layers above, lists of duplicates), vector pages, parameter pages, pages of
- * the row map. Node pages hold slots of one fixed size with no line pointers; a node's address is
- * block * slots_per_page + slot, so following an edge looks nothing up. pd_lower is behind the last
- * slot ever used, pd_special is where the PageTail starts: full-page images leave the rest out.
+ * Block 0 is the meta page. All other pages have a kind: node pages of four kinds (elements on
+ * layer 0, nodes of the layers above, lists of duplicates, keys), vector pages, parameter pages,
+ * pages of the row map, the root of the keys. Node pages hold slots of one fixed size with no line
+ * pointers; a node's address is block * slots_per_page + slot, so following an edge looks nothing
+ * up. pd_lower is behind the last slot ever used, pd_special is where the PageTail starts:
+ * full-page images leave the rest out.
  *
  *   node page    | header 24 | gap | slot 0 | slot 1 | ... | PageTail 32 |
- *   slot         | Slot 16 | code, code_size | links, 4 * 2m |
+ *   slot         | Slot 16 | code, code_size | links, 4 * 2m | key, 4, with key columns |
+ *   key          | KeySlot 52 | the values of the key columns |
  *   vector page  | header 24 | 8,160 bytes of the vector stream | end of a PageTail, 8 |
  *   map page     | header 24 | 2,040 words of 4 bytes | end of a PageTail, 8 |
+ *   key root     | header 24 | 2,040 words of 4 bytes | end of a PageTail, 8 |
  *
  * Invariants:
  * - What a search reads of a live slot without a lock never changes between the slot's allocation
@@ -28,6 +31,7 @@
 #include "postgres.h"
 
 #include "code/code.h"
+#include "common/hashfn.h"
 #include "graph/graph.h"
 #include "storage/block.h"
 #include "storage/bufpage.h"
@@ -83,6 +87,39 @@ StaticAssertDecl(offsetof(DuplicateSlot, generation) == offsetof(Slot, generatio
 					 offsetof(DuplicateSlot, state) == offsetof(Slot, state) &&
 					 offsetof(DuplicateSlot, next) == offsetof(Slot, next),
 				 "state, generation and next are shared");
+
+/* Ways that go on from a key. */
+#define KEY_CHILDREN 8
+
+/*
+ * A slot on a page of keys: a value of the key columns and its graph. The values behind it are as
+ * key_columns.c writes them.
+ */
+typedef struct KeySlot
+{
+	NodeId entry; /* the entry point of the value's graph; NODE_NONE: the graph is empty */
+	uint16 size;  /* bytes of the value */
+	uint16 generation;
+	/*
+	 * SLOT_LIVE; SLOT_DEAD: vacuum found its graph empty; SLOT_SHELL: no way leads to it any more
+	 */
+	uint8 state;
+	uint8 layer;     /* zero */
+	uint16 reserved; /* zero */
+	uint32 hash;
+	uint32 count;                  /* elements of the graph: a hint */
+	NodeId children[KEY_CHILDREN]; /* further keys, by the hash */
+} KeySlot;
+
+StaticAssertDecl(sizeof(KeySlot) == 52, "KeySlot is part of the on-disk format");
+StaticAssertDecl(offsetof(KeySlot, generation) == offsetof(Slot, generation) &&
+					 offsetof(KeySlot, state) == offsetof(Slot, state) &&
+					 offsetof(KeySlot, layer) == offsetof(Slot, layer) &&
+					 offsetof(KeySlot, reserved) == offsetof(Slot, reserved),
+				 "state and generation are shared");
+
+/* With key columns, a slot has room for a key of so many bytes at least. */
+#define KEY_LEAST_ROOM 76
 
 /* What is kept to measure exactly: the reloption `rerank`. */
 typedef enum RerankSource
@@ -149,6 +186,7 @@ typedef struct MetaPage
 	BlockNumber vector_block; /* where the vector stream goes on */
 	BlockNumber vector_end;   /* the first block behind the extent it is in */
 	uint32 vector_offset;
+	uint32 reserved;  /* zero; keeps what follows at a multiple of 8 */
 	double tuples;    /* rows indexed when built or last vacuumed */
 	GraphReach reach; /* as measured then */
 	/* the file's blocks when the index was built: elements on later ones were inserted */
@@ -159,7 +197,9 @@ typedef struct MetaPage
 	/* entries of a block of the table; 0: there is no map.  Never changes */
 	uint16 map_stride;
 	RecallWidths recall; /* as measured when built or vacuumed, or given by hnsw_calibrate() */
-	uint16 reserved[3];  /* zero; the structure's size is a multiple of 8 */
+	uint16 nkeys;        /* columns before the vector; never changes */
+	/* the page of their root; 0 if there are none.  Never changes; ends at a multiple of 8 */
+	BlockNumber key_root;
 } MetaPage;
 
 StaticAssertDecl(offsetof(MetaPage, built_blocks) ==
@@ -179,6 +219,7 @@ typedef struct PageLayout
 	uint64 reciprocal;   /* 2^64 / slots_per_page, rounded up; 0 for one slot a page */
 	uint32 code_offset;  /* within a slot */
 	uint32 links_offset; /* within a slot */
+	uint32 key_offset;   /* within a slot; 0: the index has no key columns */
 	uint32 code_size;
 	uint32 vector_size;  /* 0: no vectors in the index */
 	uint32 extent_pages; /* vector pages allocated at once: see page_extent() */
@@ -189,9 +230,11 @@ typedef struct PageLayout
 
 /*
  * The layout for codes of code_size bytes and lists of 2m links; false when a slot does not fit a
- * page. Slots are padded to whole cache lines where that costs no slot per page.
+ * page. Slots are padded to whole cache lines where that costs no slot per page. `keyed`: the index
+ * has key columns.
  */
-extern bool page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m);
+extern bool page_layout_init(PageLayout *layout, uint32 code_size, uint32 vector_size, int m,
+							 bool keyed);
 
 /*
  * The block of a node: its address divided by slots_per_page, by a multiplication with the
@@ -242,6 +285,21 @@ static inline NodeId *
 slot_links(const PageLayout *layout, Slot *slot)
 {
 	return (NodeId *) ((char *) slot + layout->links_offset);
+}
+
+/* Of an index with key columns: the key whose graph a node is in. */
+static inline NodeId *
+slot_key(const PageLayout *layout, Slot *slot)
+{
+	Assert(layout->key_offset > 0);
+	return (NodeId *) ((char *) slot + layout->key_offset);
+}
+
+/* Bytes that a key may have. */
+static inline uint32
+key_room(const PageLayout *layout)
+{
+	return layout->slot_size - sizeof(KeySlot);
 }
 
 static inline NodeId
@@ -314,13 +372,36 @@ links_read(const NodeId *links, int capacity, NodeId *out)
 	return n;
 }
 
-/* Words of a page of the row map: of a leaf addresses of nodes, of an inner page block numbers. */
+/*
+ * Words of a page of the row map: of a leaf addresses of nodes, of an inner page block numbers. Or
+ * of the root of the keys: addresses of keys.
+ */
 #define MAP_PAGE_WORDS ((uint32) (PAGE_STREAM_SIZE / sizeof(uint32)))
 
 static inline uint32 *
 map_words(Page page)
 {
 	return (uint32 *) ((char *) page + PAGE_STREAM_START);
+}
+
+/*
+ * The way to a key begins at a word of the root and goes on by its hash, three bits at a time.
+ * Where no bits are left it always takes the first child.
+ */
+static inline uint32
+key_root_word(uint32 hash)
+{
+	return hash % MAP_PAGE_WORDS;
+}
+
+/* Which child of a key that is `depth` steps from the root. */
+static inline int
+key_child(uint32 hash, int depth)
+{
+	/* of another mixture, for the remainder tells something of the hash itself */
+	uint32 bits = murmurhash32(hash);
+
+	return 3 * depth < 32 ? (bits >> (3 * depth)) % KEY_CHILDREN : 0;
 }
 
 /* How many vector pages to allocate at once for an index of so many blocks. */

@@ -9,8 +9,10 @@
  * store.c         the graph's door (GraphStore) over all this, for scans and inserts
  * duplicates.c    rows with equal vectors; prune.c removes them
  * rowmap.c        from a row of the table to its node
+ * keys.c          from a value of the key columns to its graph
+ * key_columns.c   the columns before the vector, see key_columns.h
  * statistics.c    what an index knows of its rows; measure.c, widths.c: what a recall takes
- * vacuum.c        what is gone is taken out, vacuum_repair.c and vacuum_mend.c: see vacuum.h
+ * vacuum.c        what is gone is taken out; vacuum_*.c: see vacuum.h
  *
  * Locks: see src/node/README. In short: a reader only pins, except during recovery, where it takes
  * the share lock as well; a writer locks one page exclusively, or several in this order: meta page,
@@ -41,6 +43,7 @@ typedef struct IndexShape
 	int m;
 	int ef_construction;
 	int map_stride; /* entries of the row map for a block of the table; 0: no map */
+	int nkeys;      /* columns before the vector */
 } IndexShape;
 
 /*
@@ -67,6 +70,7 @@ typedef struct IndexState
 	GraphReach reach;
 	RecallWidths recall;
 	BlockNumber map_roots[MAP_LEVELS]; /* this, too */
+	BlockNumber key_root;              /* 0: there are no key columns.  Constant */
 	/* the last leaf that an insert has looked up, and where it is; 0: none */
 	uint32 map_leaf;
 	BlockNumber map_leaf_block;
@@ -273,8 +277,9 @@ typedef struct PageStore
 {
 	GraphStore store; /* first: the graph sees this */
 	PageReader reader;
-	bool wal;           /* log changes: false while building */
-	NodeId known_entry; /* the entry point a scan was opened with; NODE_NONE: ask the meta page */
+	bool wal;   /* log changes: false while building */
+	NodeId key; /* whose graph is at hand; NODE_NONE: the index has no key columns, or none is */
+	NodeId known_entry; /* the entry point a scan was opened with; NODE_NONE: ask its page */
 	FetchedNodes fetched[2];
 	char *copies; /* codes() copies here */
 	Size copies_size;
@@ -304,6 +309,7 @@ typedef struct ElementRef
 	uint32 vector_offset;
 	double dist; /* measured anew, if asked for */
 	bool valid;  /* false: the slot was reused, or its element removed */
+	NodeId key;  /* whose graph it is in, where the index has key columns */
 } ElementRef;
 
 /* Fills in the bounds of n candidates of layer 0, which the search leaves at 0. */
@@ -425,6 +431,57 @@ map_inner_word(uint32 leaf, int level)
 		leaf /= MAP_PAGE_WORDS;
 	return leaf % MAP_PAGE_WORDS;
 }
+
+/* keys.c */
+
+/* A value of the key columns that is looked for. */
+typedef struct KeyProbe
+{
+	uint32 hash;
+	/* Is that the value?  Called without a lock. */
+	bool (*equals)(const char *key, Size size, void *arg);
+	void *arg;
+	/* as it is written where there is no such key yet */
+	const char *value;
+	Size size; /* at most key_room() */
+} KeyProbe;
+
+/* A key as it was read. */
+typedef struct KeyRef
+{
+	NodeId key; /* NODE_NONE: there is none */
+	NodeId entry;
+	uint32 count;
+	uint16 generation;
+} KeyRef;
+
+/* Looks for a key. Takes the share lock of one page at a time; the caller holds none. */
+extern void key_find(PageReader *reader, const KeyProbe *probe, KeyRef *ref);
+/*
+ * The key of that value, which is added if there is none. It is live then, and stays so as long as
+ * the caller holds the insert lock. Takes the locks of pages; the caller holds none.
+ */
+extern NodeId key_make(PageReader *reader, const KeyProbe *probe, bool wal);
+/*
+ * Reads a key: *ref, and where `copy` is not NULL its value, key_room() bytes; returns the value's
+ * size. *ref has no key if there is none at the address.
+ */
+extern Size key_read(PageReader *reader, NodeId key, KeyRef *ref, char *copy);
+/* Makes a node the entry point of a key's graph if `expected` still is. */
+extern bool key_set_entry(PageReader *reader, NodeId key, NodeId expected, NodeId entry, bool wal);
+/* The graph has got so many elements more, or less. */
+extern void key_count(PageReader *reader, NodeId key, int64 more, bool wal);
+
+/*
+ * For vacuum. A key whose graph is empty is marked as dead; then inserts are waited for; a dead key
+ * that nobody has revived and from which no way goes on is taken off its way, and so may be freed.
+ */
+extern bool key_mark(PageReader *reader, NodeId key);
+extern bool key_unhook(PageReader *reader, NodeId key);
+/* Does the way of that hash lead to the key? */
+extern bool key_is_hooked(PageReader *reader, NodeId key, uint32 hash);
+/* Has the slot been unhooked?  For alloc_free_slots(). */
+extern bool key_is_unhooked(NodeId node, const Slot *slot, void *arg);
 
 /* prune.c */
 

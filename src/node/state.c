@@ -51,7 +51,7 @@ index_shape_layout(const IndexShape *shape, PageLayout *layout)
 	vector_spec.bits = shape->rerank == RERANK_HALF ? CODE_BITS_HALF : CODE_BITS_EXACT;
 	if (shape->spec.bits != CODE_BITS_EXACT && shape->rerank != RERANK_TABLE)
 		vector_size = code_size(&vector_spec);
-	if (!page_layout_init(layout, code_size(&shape->spec), vector_size, shape->m))
+	if (!page_layout_init(layout, code_size(&shape->spec), vector_size, shape->m, shape->nkeys > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a node with %d dimensions of %d bits and m = %d does not fit a page",
@@ -82,15 +82,16 @@ read_meta(Relation index, MetaPage *meta)
 						errmsg("index \"%s\" was built by another implementation",
 							   RelationGetRelationName(index)),
 						errhint("REINDEX the index.")));
-	page_check(index, HNSWC_META_BLOCK, page, PAGE_META);
-	UnlockReleaseBuffer(buffer);
-	if (meta->magic != HNSWC_MAGIC)
-		page_corrupted(index, HNSWC_META_BLOCK, "the meta page has a wrong magic number");
-	if (meta->version != HNSWC_VERSION)
+	/* before the rest: another version may have other kinds of page */
+	if (!PageIsNew(page) && meta->magic == HNSWC_MAGIC && meta->version != HNSWC_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
 						errmsg("index \"%s\" has format version %u, but this is version %u",
 							   RelationGetRelationName(index), meta->version, HNSWC_VERSION),
 						errhint("REINDEX the index.")));
+	page_check(index, HNSWC_META_BLOCK, page, PAGE_META);
+	UnlockReleaseBuffer(buffer);
+	if (meta->magic != HNSWC_MAGIC)
+		page_corrupted(index, HNSWC_META_BLOCK, "the meta page has a wrong magic number");
 }
 
 static void
@@ -117,7 +118,7 @@ static void
 check_layout(Relation index, const MetaPage *meta, const IndexShape *shape,
 			 const PageLayout *layout)
 {
-	if (meta->map_stride > MaxHeapTuplesPerPage ||
+	if (meta->map_stride > MaxHeapTuplesPerPage || (meta->nkeys > 0) != (meta->key_root > 0) ||
 		meta->params_size != code_params_size(&shape->spec) ||
 		meta->code_size != layout->code_size || meta->vector_size != layout->vector_size ||
 		meta->slot_size != layout->slot_size || meta->slot_start != layout->slot_start ||
@@ -137,6 +138,7 @@ meta_shape(Relation index, const MetaPage *meta, IndexShape *shape)
 	shape->m = meta->m;
 	shape->ef_construction = meta->ef_construction;
 	shape->map_stride = meta->map_stride;
+	shape->nkeys = meta->nkeys;
 	if (code_size(&shape->spec) == 0 || meta->m < GRAPH_MIN_M || meta->m > GRAPH_MAX_M ||
 		meta->rerank > RERANK_TABLE)
 		page_corrupted(index, HNSWC_META_BLOCK, "the meta page contradicts itself");
@@ -160,6 +162,7 @@ read_state(Relation index)
 	state->cxt = cxt;
 	state->uid = meta.uid;
 	state->shape = shape;
+	state->key_root = meta.key_root;
 	if (!shape_is_of(index, &shape))
 		page_corrupted(
 			index, HNSWC_META_BLOCK,
@@ -306,6 +309,9 @@ finish_page(Buffer buffer, bool wal)
 static void
 fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 {
+	uint32 nparams = (code_params_size(&shape->spec) + PAGE_STREAM_SIZE - 1) / PAGE_STREAM_SIZE;
+	BlockNumber key_root = HNSWC_META_BLOCK + 1 + nparams;
+
 	meta->magic = HNSWC_MAGIC;
 	meta->version = HNSWC_VERSION;
 	if (!pg_strong_random(&meta->uid, sizeof(meta->uid)))
@@ -340,7 +346,9 @@ fill_meta(MetaPage *meta, const IndexShape *shape, const PageLayout *layout)
 	memset(&meta->reach, 0, sizeof(meta->reach));
 	memset(&meta->recall, 0, sizeof(meta->recall));
 	meta->built_blocks = 0;
-	memset(meta->reserved, 0, sizeof(meta->reserved));
+	meta->reserved = 0;
+	meta->nkeys = shape->nkeys;
+	meta->key_root = shape->nkeys > 0 ? key_root : 0;
 }
 
 void
@@ -450,4 +458,6 @@ index_create_pages(Relation index, ForkNumber fork, const IndexShape *shape, con
 		from += part;
 		size -= part;
 	}
+	if (shape->nkeys > 0)
+		finish_page(new_page(index, fork, PAGE_KEY_ROOT), wal);
 }

@@ -71,8 +71,9 @@ statistics_measure(Relation index, double tuples, IndexStatistics *statistics)
 	else if (!(reach->octaves[0] > 0) || changed)
 		graph_reach_measure(&pages->store, state->shape.spec.dims, state->shape.spec.metric, tuples,
 							reach);
-	if (state->recall.source == RECALL_UNKNOWN ||
-		(state->recall.source == RECALL_MEASURED && changed))
+	/* one width for graphs of all sizes would say nothing */
+	if (state->shape.nkeys == 0 && (state->recall.source == RECALL_UNKNOWN ||
+									(state->recall.source == RECALL_MEASURED && changed)))
 		recall_measure(pages, tuples, reach, &statistics->recall);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

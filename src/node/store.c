@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
 #include "node/node.h"
 #include "store/glance.h"
 #include "utils/memutils.h"
@@ -166,7 +167,15 @@ page_store_entry(GraphStore *store, int *layer)
 	Slot *slot;
 
 	*layer = -1;
-	if (entry == NODE_NONE)
+	if (entry == NODE_NONE && reader->state->shape.nkeys > 0)
+	{
+		KeyRef key = {NODE_NONE, NODE_NONE};
+
+		if (pages->key != NODE_NONE)
+			(void) key_read(reader, pages->key, &key, NULL);
+		entry = key.entry;
+	}
+	else if (entry == NODE_NONE)
 	{
 		buffer = reader_pin(reader, HNSWC_META_BLOCK, PAGE_META);
 		entry = *(volatile NodeId *) &page_meta(BufferGetPage(buffer))->entry;
@@ -187,11 +196,14 @@ static bool
 page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 {
 	PageStore *pages = page_store(store);
-	Buffer buffer =
-		reader_lock_page(&pages->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	MetaPage *meta = page_meta(BufferGetPage(buffer));
+	Buffer buffer;
+	MetaPage *meta;
 	bool set;
 
+	if (pages->reader.state->shape.nkeys > 0)
+		return key_set_entry(&pages->reader, pages->key, expected, node, pages->wal);
+	buffer = reader_lock_page(&pages->reader, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	meta = page_meta(BufferGetPage(buffer));
 	set = meta->entry == expected;
 	if (set)
 	{
@@ -320,6 +332,8 @@ write_slot(PageStore *pages, PageEdit *edit, SlotPlace *place, const GraphElemen
 		n = 2 * layout->m;
 	if (n > 0)
 		edit_write(edit, place->page, slot_links(layout, slot), list, n * sizeof(NodeId));
+	if (layout->key_offset > 0)
+		edit_set(edit, place->page, slot_key(layout, slot), pages->key);
 }
 
 static NodeId
@@ -338,6 +352,10 @@ page_store_create(GraphStore *store, const GraphElement *element, int layer, Nod
 	Assert((layer == 0) == (element->base == NODE_NONE));
 	if (layer == 0)
 		rowmap_reserve(reader, &element->stored->heap_tid, pages->wal, &entry);
+	Assert((reader->state->shape.nkeys > 0) == (pages->key != NODE_NONE));
+	/* before there is the element: a scan that has met as many is sure to have met all */
+	if (layer == 0 && pages->key != NODE_NONE)
+		key_count(reader, pages->key, 1, pages->wal);
 	edit_init(&edit, reader->index, pages->wal);
 	alloc_slot(reader, &edit, layer_kind(layer), &place);
 	if (layer == 0 && reader->state->layout.vector_size > 0)
@@ -463,6 +481,47 @@ page_store_absorb(GraphStore *store, const GraphElement *element, NodeId node, i
 	return true;
 }
 
+/* How many blocks are tried for a page of elements, and slots of it for a live one. */
+#define WANDER_TRIES 64
+
+/*
+ * Of an element at random: pages of elements are about as full as each other. No graph is at hand
+ * afterwards if none was met.
+ */
+static void
+page_store_wander(GraphStore *store)
+{
+	PageStore *pages = page_store(store);
+	PageReader *reader = &pages->reader;
+	const PageLayout *layout = &reader->state->layout;
+	BlockNumber nblocks = RelationGetNumberOfBlocks(reader->index);
+
+	Assert(nblocks > HNSWC_META_BLOCK && layout->key_offset > 0);
+	pages->key = pages->known_entry = NODE_NONE;
+	for (int i = 0; i < WANDER_TRIES && pages->key == NODE_NONE; i++)
+	{
+		BlockNumber block = (BlockNumber) pg_prng_uint64_range(&pg_global_prng_state,
+															   HNSWC_META_BLOCK, nblocks - 1);
+		Buffer buffer = reader_lock_any(reader, block, BUFFER_LOCK_SHARE);
+		Page page = BufferGetPage(buffer);
+
+		if (!PageIsNew(page) && page_tail(page)->page_id == HNSWC_PAGE_ID &&
+			page_tail(page)->kind == PAGE_ELEMENT)
+		{
+			uint32 used = page_used(reader, block, page);
+			Slot *slot =
+				used == 0
+					? NULL
+					: page_slot(layout, page,
+								(uint32) pg_prng_uint64_range(&pg_global_prng_state, 0, used - 1));
+
+			if (slot != NULL && slot_is_live(slot))
+				pages->key = *slot_key(layout, slot);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 PageStore *
 page_store_open(Relation index, IndexState *state, bool wal)
 {
@@ -487,6 +546,8 @@ page_store_open(Relation index, IndexState *state, bool wal)
 	pages->store.entry = page_store_entry;
 	pages->store.set_entry = page_store_set_entry;
 	pages->store.create = page_store_create;
+	if (state->shape.nkeys > 0)
+		pages->store.wander = page_store_wander;
 	pages->store.absorb = page_store_absorb;
 	pages->store.confirm = page_store_confirm;
 	pages->store.relink = page_store_relink;
@@ -540,6 +601,7 @@ page_store_elements(PageReader *reader, const CodeQuery *query, const Candidate 
 		ref->valid = slot->generation == candidates[i].generation && slot_is_live(slot);
 		if (slot->state == SLOT_SHELL)
 			ItemPointerSetInvalid(&ref->heap_tid);
+		ref->key = layout->key_offset > 0 ? *slot_key(layout, slot) : NODE_NONE;
 		ref->duplicates = *(volatile NodeId *) &slot->next;
 		ref->dist =
 			query == NULL ? candidates[i].dist : code_measure(query, slot_code(layout, slot));

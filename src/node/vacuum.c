@@ -11,7 +11,7 @@
  *   repair   Every live node that links to a dead one gets a new list. A dead entry point is
  *            replaced. Now no scan that starts can meet a dead node any more. Then what cannot be
  *            reached any more, or hardly, is linked anew and gets upper nodes where too few are
- *            left.
+ *            left. Keys whose graphs are empty are taken off their ways (vacuum_keys.c).
  *   free     The dead slots are freed, as of now: they are reused when everybody has gone who was
  *            running at this moment.
  *
@@ -137,6 +137,8 @@ collect_slots(HnswVacuum *vacuum, BlockNumber block, Page page)
 		{
 			node_set_add(&vacuum->dead, node_address(layout, block, i));
 			vacuum->blocks[block] |= BLOCK_HAS_DEAD;
+			if (tail->kind == PAGE_ELEMENT)
+				vacuum_note_loss(vacuum, slot);
 		}
 		else if (slot_is_live(slot))
 			node_set_add(&vacuum->live, node_address(layout, block, i));
@@ -244,6 +246,7 @@ mark_ragged(HnswVacuum *vacuum)
 			VACUUM_DELAY_POINT();
 			if (!duplicates_settle(vacuum->reader, node))
 				continue;
+			vacuum_note_dead(vacuum, node);
 			node_set_add(&vacuum->dead, node);
 			vacuum->blocks[node_block(vacuum->layout, node)] |= BLOCK_HAS_DEAD;
 		}
@@ -283,16 +286,34 @@ slot_to_free(NodeId node, const Slot *slot, void *arg)
 	return slot->state == SLOT_DEAD && node_set_has(&((HnswVacuum *) arg)->dead, node);
 }
 
+/* The keys that have been unhooked. */
+static void
+free_keys(HnswVacuum *vacuum, FullTransactionId free_xid)
+{
+	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < vacuum->nblocks; block++)
+		if (vacuum->blocks[block] == (PAGE_KEY | BLOCK_HAS_DEAD) ||
+			vacuum->blocks[block] == (PAGE_KEY | BLOCK_HAS_DEAD | BLOCK_UNLISTED))
+		{
+			VACUUM_DELAY_POINT();
+			if (alloc_free_slots(vacuum->reader, block, PAGE_KEY, free_xid, key_is_unhooked,
+								 NULL) == 0)
+				vacuum->stats->pages_deleted++;
+		}
+}
+
 static void
 vacuum_free(HnswVacuum *vacuum)
 {
 	FullTransactionId free_xid = ReadNextFullTransactionId();
 
+	vacuum_count_losses(vacuum);
 	for (BlockNumber block = HNSWC_META_BLOCK + 1; block < vacuum->nblocks; block++)
 	{
 		uint8 kind = vacuum->blocks[block] & BLOCK_KIND;
 		int in_use = -1;
 
+		if (kind == PAGE_KEY && (vacuum->blocks[block] & BLOCK_HAS_DEAD))
+			continue; /* when no node names them any more */
 		if (vacuum->blocks[block] & BLOCK_HAS_DEAD)
 		{
 			VACUUM_DELAY_POINT();
@@ -307,6 +328,7 @@ vacuum_free(HnswVacuum *vacuum)
 		if (in_use == 0)
 			vacuum->stats->pages_deleted++;
 	}
+	free_keys(vacuum, free_xid);
 }
 
 static void
@@ -328,6 +350,7 @@ vacuum_init(HnswVacuum *vacuum)
 		node_set_init(sets[i], (uint64) vacuum->nblocks * vacuum->layout->slots_per_page);
 	vacuum->top = NODE_NONE;
 	vacuum->top_layer = -1;
+	vacuum_keys_init(vacuum);
 }
 
 /* One run over the index. */
@@ -348,6 +371,7 @@ vacuum_run(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteC
 	vacuum_mark(&vacuum);
 	if (vacuum.dead.count > 0)
 		vacuum_repair(&vacuum);
+	vacuum_keys(&vacuum);
 	vacuum_free(&vacuum);
 	statistics_measure(info->index, stats->num_index_tuples, &statistics);
 	index_set_statistics(info->index, &statistics);

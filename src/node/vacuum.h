@@ -45,7 +45,17 @@ typedef struct HnswVacuum
 	NodeSet poor;    /* live nodes to be searched for anew */
 	NodeId top;      /* a live node on the highest layer that has one */
 	int top_layer;
+	struct HTAB *graphs; /* of GraphLoss; NULL: there are no key columns, and one graph */
 } HnswVacuum;
+
+/* A key's graph that loses elements. */
+typedef struct GraphLoss
+{
+	NodeId key;       /* hash key */
+	uint32 nelements; /* so many */
+	NodeId top;       /* a live node on its highest layer that has one */
+	int top_layer;
+} GraphLoss;
 
 /* Makes an empty set of nodes with addresses below `size`. */
 static inline void
@@ -94,6 +104,27 @@ extern IndexBulkDeleteResult *hnswvacuumcleanup(IndexVacuumInfo *info,
  * hard to find then.
  */
 extern void vacuum_repair(HnswVacuum *vacuum);
+
+/* vacuum_keys.c */
+
+extern void vacuum_keys_init(HnswVacuum *vacuum);
+/*
+ * An element is dead: its graph loses it. The second form looks the slot up, once for an element.
+ */
+extern void vacuum_note_loss(HnswVacuum *vacuum, Slot *element);
+extern void vacuum_note_dead(HnswVacuum *vacuum, NodeId element);
+/* A live node: perhaps it is the highest of a graph that loses elements. */
+extern void vacuum_note_top(HnswVacuum *vacuum, NodeId node, Slot *slot);
+/* Calls what() for each of these graphs; returns whether it was true of any. */
+extern bool vacuum_each_graph(HnswVacuum *vacuum,
+							  bool (*what)(HnswVacuum *vacuum, const GraphLoss *loss));
+/* Calls what() for each slot of the pages of keys, under the share lock of its page. */
+extern void vacuum_each_key(HnswVacuum *vacuum,
+							void (*what)(NodeId key, const KeySlot *slot, void *arg), void *arg);
+/* The graphs' counts are made smaller.  Before the elements are freed. */
+extern void vacuum_count_losses(HnswVacuum *vacuum);
+/* Takes keys with empty graphs off their ways.  When no dead node is linked to any more. */
+extern void vacuum_keys(HnswVacuum *vacuum);
 
 /* vacuum_mend.c */
 

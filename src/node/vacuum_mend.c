@@ -79,6 +79,8 @@ mender_take(Mender *mender, NodeId node, int *layer)
 	*layer = slot->layer;
 	memcpy(mender->code, slot_code(layout, slot), layout->code_size);
 	mender->element.base = slot->layer == 0 ? node : slot_base(slot);
+	if (layout->key_offset > 0)
+		vacuum->pages->key = *slot_key(layout, slot);
 	UnlockReleaseBuffer(buffer);
 	return live && graph_probe(mender->probe, node, *layer);
 }
@@ -134,17 +136,13 @@ reach_from_page(Mender *mender, BlockNumber block)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Notes all that can be reached from a node. */
+/* Notes all that can be reached from the nodes that are noted. */
 static void
-reach_all(Mender *mender, NodeId from)
+reach_on(Mender *mender)
 {
 	HnswVacuum *vacuum = mender->vacuum;
-	BlockNumber first = node_block(vacuum->layout, from);
 	uint64 before;
 
-	reach(mender, from);
-	if (first >= vacuum->nblocks || !(vacuum->blocks[first] & BLOCK_PENDING))
-		return;
 	do
 	{
 		before = mender->expanded.count;
@@ -155,6 +153,42 @@ reach_all(Mender *mender, NodeId from)
 				reach_from_page(mender, block);
 			}
 	} while (mender->expanded.count > before);
+}
+
+/* Notes all that can be reached from a node. */
+static void
+reach_all(Mender *mender, NodeId from)
+{
+	HnswVacuum *vacuum = mender->vacuum;
+	BlockNumber first = node_block(vacuum->layout, from);
+
+	reach(mender, from);
+	if (first < vacuum->nblocks && (vacuum->blocks[first] & BLOCK_PENDING))
+		reach_on(mender);
+}
+
+/* The entry point of a key's graph is reached. */
+static void
+reach_entry(NodeId key, const KeySlot *slot, void *arg)
+{
+	if ((slot->state == SLOT_LIVE || slot->state == SLOT_DEAD) && slot->entry != NODE_NONE)
+		reach((Mender *) arg, slot->entry);
+}
+
+/* Notes all that can be reached from entry points. */
+static void
+reach_from_entries(Mender *mender)
+{
+	GraphStore *store = &mender->vacuum->pages->store;
+	int layer;
+
+	if (mender->vacuum->graphs == NULL)
+		reach_all(mender, store->entry(store, &layer));
+	else
+	{
+		vacuum_each_key(mender->vacuum, reach_entry, mender);
+		reach_on(mender);
+	}
 }
 
 static void
@@ -174,16 +208,14 @@ static void
 mend_reach(Mender *mender)
 {
 	HnswVacuum *vacuum = mender->vacuum;
-	GraphStore *store = &vacuum->pages->store;
 	int passes = 0;
-	int layer;
 
 	do
 	{
 		node_set_clear(&mender->reached);
 		node_set_clear(&mender->expanded);
 		mender->nmended = 0;
-		reach_all(mender, store->entry(store, &layer));
+		reach_from_entries(mender);
 		mend_each(mender, &vacuum->live, mend_unreached);
 	} while (mender->nmended > 0 && ++passes < REACH_PASSES);
 }

@@ -71,7 +71,9 @@ needs_repair(HnswVacuum *vacuum, NodeId node, Slot *slot)
 	Assert(!node_set_has(&vacuum->dead, node));
 	if (slot->layer > 0)
 		note_node(&vacuum->raised, slot->next);
-	if (slot->layer > vacuum->top_layer)
+	if (vacuum->graphs != NULL)
+		vacuum_note_top(vacuum, node, slot);
+	else if (slot->layer > vacuum->top_layer)
 	{
 		vacuum->top = node;
 		vacuum->top_layer = slot->layer;
@@ -153,7 +155,7 @@ kind_of_block(const HnswVacuum *vacuum, BlockNumber block)
  * was dead.
  */
 static bool
-repair_entry(HnswVacuum *vacuum)
+repair_entry(HnswVacuum *vacuum, NodeId top, int top_layer)
 {
 	GraphStore *store = &vacuum->pages->store;
 
@@ -164,13 +166,37 @@ repair_entry(HnswVacuum *vacuum)
 		bool dead = entry != NODE_NONE && node_set_has(&vacuum->dead, entry);
 
 		/* what an insert has made the entry point meanwhile is alive */
-		if (!dead && layer >= vacuum->top_layer)
+		if (!dead && layer >= top_layer)
 			return false;
-		Assert(!node_set_has(&vacuum->dead, vacuum->top));
-		if (store->set_entry(store, entry, vacuum->top, Max(vacuum->top_layer, 0)))
+		Assert(!node_set_has(&vacuum->dead, top));
+		if (store->set_entry(store, entry, top, Max(top_layer, 0)))
 			return dead;
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/* Is the top of a graph that loses elements not known? */
+static bool
+lacks_top(const HnswVacuum *vacuum)
+{
+	/* each graph has its own, and all nodes are looked at once more */
+	return vacuum->graphs != NULL || vacuum->top == NODE_NONE;
+}
+
+/* The same of a key's graph. */
+static bool
+repair_graph_entry(HnswVacuum *vacuum, const GraphLoss *loss)
+{
+	vacuum->pages->key = loss->key;
+	return repair_entry(vacuum, loss->top, loss->top_layer);
+}
+
+/* The same of all graphs that lose elements. */
+static bool
+repair_entries(HnswVacuum *vacuum)
+{
+	return vacuum->graphs != NULL ? vacuum_each_graph(vacuum, repair_graph_entry)
+								  : repair_entry(vacuum, vacuum->top, vacuum->top_layer);
 }
 
 /*
@@ -194,8 +220,8 @@ look_again(HnswVacuum *vacuum)
 		int n PG_USED_FOR_ASSERTS_ONLY;
 
 		/* elements matter only where there is nothing else */
-		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE ||
-			(kind == PAGE_ELEMENT && vacuum->top != NODE_NONE))
+		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE || kind == PAGE_KEY ||
+			(kind == PAGE_ELEMENT && !lacks_top(vacuum)))
 			continue;
 		VACUUM_DELAY_POINT();
 		n = find_broken(vacuum, block, nodes, layers);
@@ -217,15 +243,15 @@ vacuum_repair(HnswVacuum *vacuum)
 	{
 		uint8 kind = kind_of_block(vacuum, block);
 
-		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE)
+		if (kind == BLOCK_OTHER || kind == PAGE_DUPLICATE || kind == PAGE_KEY)
 			continue;
 		VACUUM_DELAY_POINT();
 		repair_page(vacuum, &repairer, block);
 	}
-	if (repair_entry(vacuum))
+	if (repair_entries(vacuum))
 	{
 		look_again(vacuum);
-		(void) repair_entry(vacuum);
+		(void) repair_entries(vacuum);
 	}
 	vacuum_mend(vacuum, repairer.insert, repairer.probe);
 }

@@ -133,6 +133,7 @@ begin(Asking *asking, FunctionCallInfo fcinfo)
 	InitMaterializedSRF(fcinfo, 0);
 	settings_check_ours();
 	target_open(&asking->target, PG_GETARG_OID(0), false);
+	target_refuse_keys(&asking->target, "hnsw_calibrate");
 	if (!asking->target.is_owner)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX,
 					   RelationGetRelationName(asking->target.index));

@@ -70,6 +70,8 @@ typedef struct IndexTarget
  * search; and, if the index's pages are going to be read `for_pages`, of a user who may not.
  */
 extern void target_open(IndexTarget *target, Oid index, bool for_pages);
+/* Raises an error if the index has key columns, which the function does not know. */
+extern void target_refuse_keys(const IndexTarget *target, const char *function);
 /* The locks stay until the end of the transaction. */
 extern void target_close(IndexTarget *target);
 

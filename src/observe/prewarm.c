@@ -108,6 +108,35 @@ follow_lists(Prewarm *prewarm, BlockNumber block, Page page)
 	}
 }
 
+/* Meets what the keys of a page lead to. Entry points may be on any layer. */
+static void
+follow_keys(Prewarm *prewarm, BlockNumber block, Page page)
+{
+	const PageLayout *layout = &prewarm->state->layout;
+	uint32 used = page_used(&prewarm->reader, block, page);
+
+	for (uint32 i = 0; i < used; i++)
+	{
+		KeySlot *key = (KeySlot *) page_slot(layout, page, i);
+
+		if (key->state != SLOT_LIVE && key->state != SLOT_DEAD)
+			continue;
+		if (key->entry != NODE_NONE)
+			meet_block(prewarm, node_block(layout, key->entry), PAGE_ANY_NODE);
+		for (int child = 0; child < KEY_CHILDREN; child++)
+			if (key->children[child] != NODE_NONE)
+				meet_block(prewarm, node_block(layout, key->children[child]), PAGE_KEY);
+	}
+}
+
+static void
+follow_root(Prewarm *prewarm, Page page)
+{
+	for (uint32 i = 0; i < MAP_PAGE_WORDS; i++)
+		if (map_words(page)[i] != NODE_NONE)
+			meet_block(prewarm, node_block(&prewarm->state->layout, map_words(page)[i]), PAGE_KEY);
+}
+
 static void
 read_block(Prewarm *prewarm, BlockNumber block)
 {
@@ -116,10 +145,14 @@ read_block(Prewarm *prewarm, BlockNumber block)
 
 	CHECK_FOR_INTERRUPTS();
 	buffer = reader_lock_page(&prewarm->reader, block, kind, BUFFER_LOCK_SHARE);
-	if (kind == PAGE_ELEMENT || kind == PAGE_UPPER)
+	if (kind == PAGE_ELEMENT || kind == PAGE_UPPER || kind == PAGE_ANY_NODE)
 		follow_page(prewarm, block, BufferGetPage(buffer));
 	else if (kind == PAGE_DUPLICATE)
 		follow_lists(prewarm, block, BufferGetPage(buffer));
+	else if (kind == PAGE_KEY)
+		follow_keys(prewarm, block, BufferGetPage(buffer));
+	else if (kind == PAGE_KEY_ROOT)
+		follow_root(prewarm, BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -195,6 +228,8 @@ read_nodes(Prewarm *prewarm, NodeId entry)
 	entry = pages->store.entry(&pages->store, &layer);
 	if (entry != NODE_NONE)
 		meet_node(prewarm, entry, layer_kind(layer));
+	if (prewarm->state->shape.nkeys > 0)
+		meet_block(prewarm, prewarm->state->key_root, PAGE_KEY_ROOT);
 	for (int level = 0; level < MAP_LEVELS && prewarm->what == PREWARM_NODES; level++)
 		meet_map(prewarm, prewarm->state->map_roots[level], level);
 	read_waves(prewarm);

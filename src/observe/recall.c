@@ -206,6 +206,7 @@ begin(Recall *recall, FunctionCallInfo fcinfo, int k, int ef)
 	recall->asking.k = PG_GETARG_INT32(k);
 	check_range("k", recall->asking.k, MAX_K);
 	target_open(&recall->asking.target, PG_GETARG_OID(0), false);
+	target_refuse_keys(&recall->asking.target, "hnsw_recall");
 	set_widths(recall, PG_ARGISNULL(ef) ? NULL : PG_GETARG_ARRAYTYPE_P(ef));
 }
 

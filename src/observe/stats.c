@@ -380,7 +380,8 @@ make_row(ResultRow *row, const IndexTarget *target, const Stats *stats)
 	add_bytes(row, pages[PAGE_VECTOR]);
 	add_bytes(row, pages[PAGE_DUPLICATE]);
 	add_bytes(row, pages[PAGE_META] + pages[PAGE_PARAMS] + pages[PAGE_MAP_LEAF] +
-					   pages[PAGE_MAP_INNER] + counts->empty_pages);
+					   pages[PAGE_MAP_INNER] + pages[PAGE_KEY] + pages[PAGE_KEY_ROOT] +
+					   counts->empty_pages);
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_NULL)));
 	row_add(row, BoolGetDatum(!(stats->state->flags & META_NO_ZERO)));
 	row_add(row, Int32GetDatum(settings_of(target->index).ef_search));

@@ -18,6 +18,7 @@
 #include "catalog/index.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_operator.h"
+#include "column/element.h"
 #include "column/own.h"
 #include "compat.h"
 #include "lib/stringinfo.h"
@@ -112,6 +113,16 @@ target_open(IndexTarget *target, Oid index, bool for_pages)
 }
 
 void
+target_refuse_keys(const IndexTarget *target, const char *function)
+{
+	if (index_vector_column(target->index) > 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("%s is not supported for index \"%s\"", function,
+							   RelationGetRelationName(target->index)),
+						errdetail("The index has key columns before the vector.")));
+}
+
+void
 target_close(IndexTarget *target)
 {
 	relation_close(target->index, NoLock);
@@ -136,8 +147,10 @@ void
 target_describe(const IndexTarget *target, TargetSql *sql)
 {
 	Relation index = target->index;
-	Oid type = index->rd_opcintype[0];
-	Oid distance = get_opfamily_member(index->rd_opfamily[0], type, type, HNSWC_DISTANCE_STRATEGY);
+	int column = index_vector_column(index);
+	Oid type = index->rd_opcintype[column];
+	Oid distance =
+		get_opfamily_member(index->rd_opfamily[column], type, type, HNSWC_DISTANCE_STRATEGY);
 	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(distance));
 	Form_pg_operator form;
 	char *predicate = predicate_text(index);
@@ -153,7 +166,7 @@ target_describe(const IndexTarget *target, TargetSql *sql)
 	ReleaseSysCache(tuple);
 	sql->element = TextDatumGetCString(
 		DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
-							Int32GetDatum(1), BoolGetDatum(false)));
+							Int32GetDatum(column + 1), BoolGetDatum(false)));
 	initStringInfo(&buffer);
 	appendStringInfo(
 		&buffer, "FROM ONLY %s WHERE (%s) IS NOT NULL",

@@ -30,6 +30,7 @@
 #include "parser/parsetree.h"
 #include "planner/chain.h"
 #include "planner/cost.h"
+#include "planner/key_paths.h"
 #include "planner/missing.h"
 #include "planner/range.h"
 #include "utils/lsyscache.h"
@@ -194,14 +195,16 @@ static bool
 is_by_distance(const IndexPath *path)
 {
 	const IndexOptInfo *info = path->indexinfo;
+	int column = own_vector_column(info);
 	const char *fault;
 	DistanceCall call;
 
 	/* where a query orders by several distances, the planner takes the index for all of them */
 	return list_length(path->indexorderbys) == 1 &&
 		   distance_call(linitial(path->indexorderbys), &call) &&
-		   call.function.role == OWN_DISTANCE && call.function.type == info->opcintype[0] &&
-		   call.function.element == own_class(info->opfamily[0], info->opcintype[0], &fault);
+		   call.function.role == OWN_DISTANCE && call.function.type == info->opcintype[column] &&
+		   call.function.element ==
+			   own_class(info->opfamily[column], info->opcintype[column], &fault);
 }
 
 Cost
@@ -239,10 +242,12 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 	double random_cost;
 	double row_cost;
 	double reads;
+	double graphs = 1;
 
 	memset(&generic, 0, sizeof(generic));
 	*indexCorrelation = 0.0;
-	use = is_by_distance(path) ? missing_use(root, path) : PATH_NEVER;
+	use =
+		is_by_distance(path) && key_columns_are_fixed(path) ? missing_use(root, path) : PATH_NEVER;
 	if (use == PATH_NEVER)
 	{
 		/* there is no other way to scan than from near to far */
@@ -253,7 +258,13 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 	}
 	genericcostestimate(root, path, loop_count, &generic);
 	scan_model_read(&model, path->indexinfo);
-	visits = search_visits(&model);
+	if (own_vector_column(path->indexinfo) > 0)
+	{
+		/* each key has a graph of its own, and the same share of the rows */
+		graphs = Max(generic.num_sa_scans, 1.0);
+		model.rows = Max(generic.indexSelectivity * path->indexinfo->rel->tuples / graphs, 1.0);
+	}
+	visits = graphs * search_visits(&model);
 	/* in a nested loop later searches find the pages of the earlier ones */
 	pages = index_pages_fetched(visits * loop_count, model.pages, model.pages, root) / loop_count;
 	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, NULL);
@@ -262,6 +273,7 @@ hnswcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *in
 						pages * scan_page_cost(&model, random_cost) +
 						model.ef_search * scan_rerank_cost() +
 						(use == PATH_LAST_RESORT ? LAST_RESORT_COST : 0);
+	model.rows *= graphs;
 	reads = range_ends(root, path) ? range_rows(root, path) : model.rows;
 	row_cost = model.m * ROW_VISITS * (model.visit_cost + scan_page_cost(&model, random_cost)) +
 			   scan_rerank_cost() + heap_page_cost(root, path->indexinfo);

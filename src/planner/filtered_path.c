@@ -196,7 +196,9 @@ filtered_paths_add(PlannerInfo *root, RelOptInfo *rel)
 		IndexOptInfo *info = lfirst_node(IndexOptInfo, cell);
 		IndexPath *plain;
 
-		if (!own_index(info) || (info->indpred != NIL && !info->predOK))
+		/* the rows of a key are a set already, with a graph of its own */
+		if (!own_index(info) || own_vector_column(info) > 0 ||
+			(info->indpred != NIL && !info->predOK))
 			continue;
 		plain = path_by_distance(root, rel, info);
 		if (plain == NULL)

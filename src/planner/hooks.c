@@ -18,6 +18,8 @@
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "planner/filtered.h"
+#include "am/am.h"
+#include "planner/key_paths.h"
 #include "planner/path.h"
 #include "planner/range.h"
 #include "planner/planner.h"
@@ -140,7 +142,7 @@ planner_end_only_index(void)
 }
 
 static void
-keep_only_index(PlannerInfo *root, Oid table, bool inhparent, RelOptInfo *rel)
+describe_indexes(PlannerInfo *root, Oid table, bool inhparent, RelOptInfo *rel)
 {
 	ListCell *cell;
 
@@ -155,6 +157,9 @@ keep_only_index(PlannerInfo *root, Oid table, bool inhparent, RelOptInfo *rel)
 				break;
 			}
 		}
+	foreach (cell, rel->indexlist)
+		if (own_index(lfirst_node(IndexOptInfo, cell)))
+			key_index_describe(lfirst_node(IndexOptInfo, cell));
 	if (previous_get_relation_info)
 		previous_get_relation_info(root, table, inhparent, rel);
 }
@@ -202,5 +207,5 @@ planner_init(void)
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = run_query;
 	previous_get_relation_info = get_relation_info_hook;
-	get_relation_info_hook = keep_only_index;
+	get_relation_info_hook = describe_indexes;
 }

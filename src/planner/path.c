@@ -40,6 +40,7 @@
 #include "optimizer/paths.h"
 #include "planner/chain.h"
 #include "planner/expression.h"
+#include "planner/key_paths.h"
 #include "planner/missing.h"
 #include "planner/path.h"
 #include "utils/lsyscache.h"
@@ -51,21 +52,22 @@ path_distance(const DistanceCall *call, IndexOptInfo *info)
 	Node *row = call->left;
 	Node *query = call->right;
 	Oid opno;
+	int column = own_vector_column(info);
+	Oid type = info->opcintype[column];
 	OpExpr *distance;
 
-	if (call->function.type != info->opcintype[0] ||
-		call->function.element != own_class(info->opfamily[0], info->opcintype[0], &fault))
+	if (call->function.type != type ||
+		call->function.element != own_class(info->opfamily[column], type, &fault))
 		return NULL;
-	if (!match_index_to_operand(row, 0, info))
+	if (!match_index_to_operand(row, column, info))
 	{
 		row = call->right;
 		query = call->left;
 	}
-	if (!match_index_to_operand(row, 0, info) || contain_volatile_functions(query) ||
+	if (!match_index_to_operand(row, column, info) || contain_volatile_functions(query) ||
 		contain_subplans(query) || bms_is_member(info->rel->relid, pull_varnos(NULL, query)))
 		return NULL;
-	opno = get_opfamily_member(info->opfamily[0], info->opcintype[0], info->opcintype[0],
-							   HNSWC_DISTANCE_STRATEGY);
+	opno = get_opfamily_member(info->opfamily[column], type, type, HNSWC_DISTANCE_STRATEGY);
 	distance = (OpExpr *) make_opclause(opno, FLOAT8OID, false, (Expr *) row, (Expr *) query,
 										InvalidOid, call->collation);
 	distance->opfuncid = get_opcode(opno);
@@ -166,12 +168,17 @@ first_order(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info, bool *native
 	return first;
 }
 
+/* NULL if the query does not say what the index's key columns are. */
 static IndexPath *
 make_path(PlannerInfo *root, IndexOptInfo *info, OpExpr *distance)
 {
-	return create_index_path(root, info, NIL, list_make1(distance), list_make1_int(0),
-							 list_make1(linitial(root->query_pathkeys)), ForwardScanDirection,
-							 false, NULL, 1.0, false);
+	List *clauses;
+
+	if (!key_clauses(root, info, &clauses))
+		return NULL;
+	return create_index_path(
+		root, info, clauses, list_make1(distance), list_make1_int(own_vector_column(info)),
+		list_make1(linitial(root->query_pathkeys)), ForwardScanDirection, false, NULL, 1.0, false);
 }
 
 IndexPath *
@@ -189,8 +196,13 @@ add_path_of(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info)
 	bool native;
 	OpExpr *distance = first_order(root, rel, info, &native);
 
-	if (distance != NULL && !native)
-		add_path(rel, (Path *) make_path(root, info, distance));
+	IndexPath *path = NULL;
+
+	/* what the planner sees it may not see with some conditions on key columns: see key_paths.c */
+	if (distance != NULL && (!native || own_vector_column(info) > 0))
+		path = make_path(root, info, distance);
+	if (path != NULL)
+		add_path(rel, (Path *) path);
 }
 
 void

@@ -171,7 +171,8 @@ range_paths_add(PlannerInfo *root, RelOptInfo *rel)
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, cell);
 		ListCell *condition;
 
-		if (!own_index(index) || (index->indpred != NIL && !index->predOK))
+		if (!own_index(index) || own_vector_column(index) > 0 ||
+			(index->indpred != NIL && !index->predOK))
 			continue;
 		foreach (condition, rel->baserestrictinfo)
 			add_range_path(root, rel, index, lfirst_node(RestrictInfo, condition));
@@ -210,8 +211,8 @@ range_ends(PlannerInfo *root, const IndexPath *path)
 	MissingRows missing;
 
 	/* a scan that may not go on would end before the bound */
-	if (!hnsw_range_scan || !enable_indexscan || is_scan_cut(path->indexinfo) ||
-		!find_bound(path, &range))
+	if (!hnsw_range_scan || !enable_indexscan || own_vector_column(path->indexinfo) > 0 ||
+		is_scan_cut(path->indexinfo) || !find_bound(path, &range))
 		return false;
 	if (!range.lets_nulls_pass && !range.lets_zeros_pass)
 		return true;

@@ -198,7 +198,8 @@ row_passes(HnswScan *so)
 	Assert(!TupIsNull(so->table->slot));
 	ResetExprContext(context);
 	context->ecxt_scantuple = so->table->slot;
-	passes = ExecQual(node->qual, context);
+	/* first what the scan of the index has seen to: the key columns */
+	passes = ExecQual(so->nodes.scan->indexqualorig, context) && ExecQual(node->qual, context);
 	context->ecxt_scantuple = kept;
 	return passes;
 }

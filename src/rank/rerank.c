@@ -111,21 +111,22 @@ scan_table_row_distance(HnswScan *so, double *dist)
 	TableMeasure *table = so->table;
 	Datum values[INDEX_MAX_KEYS];
 	bool isnull[INDEX_MAX_KEYS];
+	int vector = index_vector_column(so->scan->indexRelation);
 	MemoryContext old = MemoryContextSwitchTo(table->row_cxt);
 	bool found;
 
 	Assert(!TupIsNull(table->slot));
 	FormIndexDatum(table->index_info, table->slot, table->estate, values, isnull);
-	found = !isnull[0];
+	found = !isnull[vector];
 	if (found && scan_measures_in_table(so))
 	{
-		*dist = so->type->distance(PG_DETOAST_DATUM(values[0]), so->query.value);
+		*dist = so->type->distance(PG_DETOAST_DATUM(values[vector]), so->query.value);
 		/* a zero vector is in no index for the cosine */
 		found = !code_metric(so->type->metric)->is_angular || !isnan(*dist);
 	}
 	else if (found)
 	{
-		found = element_read(so->type, so->state->shape.spec.dims, values[0], table->vector);
+		found = element_read(so->type, so->state->shape.spec.dims, values[vector], table->vector);
 		if (found)
 		{
 			coder_encode(table->coder, table->vector, table->code, so->query.scratch);
@@ -272,6 +273,18 @@ measure_batch(const HnswScan *so)
 	return Min(so->queue.n - so->queue.next, batch);
 }
 
+/*
+ * Looks up the elements of candidates. An index with key columns never gives rows of other keys, be
+ * the links or a standby's slots what they may.
+ */
+static void
+look_up(HnswScan *so, const CodeQuery *query, const Candidate *candidates, int n, ElementRef *refs)
+{
+	page_store_elements(&so->pages->reader, query, candidates, n, refs);
+	for (int i = 0; i < n && so->state->shape.nkeys > 0; i++)
+		refs[i].valid &= scan_has_key(so, refs[i].key);
+}
+
 void
 scan_measure(HnswScan *so)
 {
@@ -286,8 +299,7 @@ scan_measure(HnswScan *so)
 		so->filter->reranked += n;
 	if (!so->query.given || so->state->vector_coder == NULL)
 	{
-		page_store_elements(&so->pages->reader, so->query.given ? so->query.by_code : NULL,
-							candidates, n, refs);
+		look_up(so, so->query.given ? so->query.by_code : NULL, candidates, n, refs);
 		for (int i = 0; i < n; i++)
 			if (refs[i].valid)
 				scan_add_result(so, candidates[i].node, refs[i].dist, &refs[i].heap_tid,
@@ -295,7 +307,7 @@ scan_measure(HnswScan *so)
 	}
 	else
 	{
-		page_store_elements(&so->pages->reader, NULL, candidates, n, refs);
+		look_up(so, NULL, candidates, n, refs);
 		if (scan_measures_in_table(so))
 			measure_in_table(so, candidates, refs, n);
 		else

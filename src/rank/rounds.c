@@ -153,7 +153,7 @@ planned_share(const HnswScan *so)
 
 	/* of a filter on the distance all rows pass until the scan ends */
 	if (so->filter != NULL || (has_filter(so) && so->cutoff == NULL))
-		rows = tuples > 0 ? tuples : so->state->tuples;
+		rows = so->state->shape.nkeys > 0 ? so->nelements : tuples > 0 ? tuples : so->state->tuples;
 	return rows > 0 ? Min(1.0, passing / rows) : 1.0;
 }
 
@@ -308,6 +308,12 @@ round_first(HnswScan *so)
 	search->memory_limit = 0;
 	search->visit_limit = 0;
 	bound = round_bound(so, step);
+	if (so->ngraphs > 0)
+	{
+		if (scan_search_graphs(so, &bound))
+			round_answers(so, first_due(so), 0);
+		return;
+	}
 	nentries = graph_search_descend(search, so->query.by_code, 0, so->ef, &top);
 	if (nentries == 0)
 		return;
@@ -348,11 +354,10 @@ drops_most(const HnswScan *so)
 bool
 round_prefers_table(HnswScan *so)
 {
-	double left = so->scan->indexRelation->rd_rel->reltuples;
+	double left = so->nelements - (double) so->results.nreturned;
 
 	if (so->filter != NULL || !so->results.remembers || !drops_most(so))
 		return false;
-	left = Max(left, so->state->tuples) - (double) so->results.nreturned;
 	return table_cost(so).total < left * ROW_COST;
 }
 

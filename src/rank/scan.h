@@ -9,6 +9,7 @@
 
 #include "access/genam.h"
 #include "column/element.h"
+#include "node/key_columns.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "lib/pairingheap.h"
@@ -169,6 +170,12 @@ typedef struct HnswScan
 	Cutoff *cutoff;
 	double cutoff_dist; /* so much; NAN: not known yet */
 	RowFilter *filter;  /* the rows to be returned; NULL: all */
+	/* of an index with key columns, the graphs that are searched, in order of their keys */
+	KeyColumns *key_columns;
+	KeyRef *graphs;
+	int ngraphs;
+	double nelements;  /* about so many have they together */
+	GraphSearch *part; /* of one of several graphs */
 	SetCandidates set;
 	ScanStage stage;
 
@@ -202,6 +209,20 @@ typedef struct HnswScan
 extern void scan_begin(HnswScan *so);
 /* The next row, in scan->xs_heaptid; false if there is none.  The scan has begun. */
 extern bool scan_next_row(HnswScan *so);
+
+/* keys.c */
+
+/* Finds the graphs of the keys that the scan's conditions ask for. */
+extern void scan_find_graphs(HnswScan *so);
+/* Is that a key whose graph is searched? */
+extern bool scan_has_key(const HnswScan *so, NodeId key);
+/*
+ * Searches the graphs for so->ef nodes, each by itself, and makes one search of them, which goes on
+ * like that of a single graph. False if there is nothing in them.
+ */
+extern bool scan_search_graphs(HnswScan *so, const GraphBound *bound);
+/* Has the search met all elements of its graphs? */
+extern bool scan_met_all(const HnswScan *so);
 
 /* rounds.c */
 

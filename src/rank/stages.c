@@ -72,6 +72,8 @@ scan_leave_graph(HnswScan *so)
 		pairingheap_reset(so->results.stragglers);
 		exact_begin(so);
 	}
+	else if (scan_met_all(so))
+		scan_enter(so, SCAN_STRAGGLERS);
 	else
 	{
 		scan_enter(so, SCAN_REST);
@@ -82,7 +84,9 @@ scan_leave_graph(HnswScan *so)
 void
 scan_begin(HnswScan *so)
 {
-	if (!so->query.given)
+	if (so->state->shape.nkeys > 0 && so->ngraphs == 0)
+		scan_enter(so, SCAN_DONE);
+	else if (!so->query.given)
 	{
 		scan_enter(so, SCAN_SWEEP);
 		visited_reset(&so->search->visited, 0);

@@ -36,7 +36,8 @@ sweep_page(HnswScan *so, BlockNumber block, Page page)
 		Slot *slot = page_slot(layout, page, i);
 		Candidate candidate = {.node = node_address(layout, block, i)};
 
-		if (!slot_is_live(slot) || visited_has(&so->search->visited, candidate.node))
+		if (!slot_is_live(slot) || visited_has(&so->search->visited, candidate.node) ||
+			(layout->key_offset > 0 && !scan_has_key(so, *slot_key(layout, slot))))
 			continue;
 		candidate.generation = slot->generation;
 		if (so->query.given)

@@ -63,11 +63,18 @@ kind_matches(uint8 found, PageKind kind)
 
 /* Kinds of page in messages, as docs/FORMAT.md calls them. */
 static const char *const kind_names[] = {
-	[PAGE_ELEMENT] = "element",           [PAGE_UPPER] = "upper",
-	[PAGE_DUPLICATE] = "duplicate",       [PAGE_VECTOR] = "vector",
-	[PAGE_PARAMS] = "parameters",         [PAGE_META] = "meta",
-	[PAGE_MAP_LEAF] = "row map",          [PAGE_MAP_INNER] = "row map directory",
-	[PAGE_ANY_NODE] = "element or upper", [PAGE_ANY] = "any",
+	[PAGE_ELEMENT] = "element",
+	[PAGE_UPPER] = "upper",
+	[PAGE_DUPLICATE] = "duplicate",
+	[PAGE_VECTOR] = "vector",
+	[PAGE_KEY] = "key",
+	[PAGE_KEY_ROOT] = "key root",
+	[PAGE_PARAMS] = "parameters",
+	[PAGE_META] = "meta",
+	[PAGE_MAP_LEAF] = "row map",
+	[PAGE_MAP_INNER] = "row map directory",
+	[PAGE_ANY_NODE] = "element or upper",
+	[PAGE_ANY] = "any",
 };
 
 void

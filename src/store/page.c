@@ -28,8 +28,7 @@ page_init(Page page, PageKind kind)
 		tail->next_page = InvalidBlockNumber;
 		tail->vector_block = InvalidBlockNumber;
 	}
-	/* all of a page of the row map is in use from the start */
-	if (kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER)
+	if (page_is_words(kind))
 		((PageHeader) page)->pd_lower = PAGE_STREAM_START + PAGE_STREAM_SIZE;
 	tail->kind = kind;
 	tail->page_id = HNSWC_PAGE_ID;

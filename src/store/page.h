@@ -18,16 +18,18 @@ typedef enum PageKind
 	PAGE_ELEMENT,   /* slots of layer 0 */
 	PAGE_UPPER,     /* slots of the layers above */
 	PAGE_DUPLICATE, /* lists of heap TIDs whose vectors are equal */
+	PAGE_KEY,       /* values of the key columns, each of which has a graph: see node/keys.c */
 	PAGE_VECTOR,    /* the vector stream */
 	PAGE_PARAMS,    /* trained parameters of the codes */
 	PAGE_META,
 	PAGE_MAP_LEAF,  /* the row map: from a row to its node */
 	PAGE_MAP_INNER, /* where the leaves are */
+	PAGE_KEY_ROOT,  /* where the ways to the keys begin */
 	PAGE_ANY_NODE,  /* never on disk: to ask for an element or an upper page */
 	PAGE_ANY,       /* never on disk: for any page, even an empty one */
 } PageKind;
 
-#define PAGE_NODE_KINDS 3 /* the kinds with slots come first */
+#define PAGE_NODE_KINDS 4 /* the kinds with slots come first */
 #define PAGE_KINDS PAGE_ANY_NODE
 
 /* The special area of a page, at its very end. */
@@ -65,6 +67,13 @@ page_tail(Page page)
 	return (PageTail *) ((char *) page + BLCKSZ - sizeof(PageTail));
 }
 
+/* Does the page consist of words, all of them in use from the start? */
+static inline bool
+page_is_words(PageKind kind)
+{
+	return kind == PAGE_MAP_LEAF || kind == PAGE_MAP_INNER || kind == PAGE_KEY_ROOT;
+}
+
 /*
  * Has the page its data from PAGE_STREAM_START to a short tail? Otherwise it has slots, or is the
  * meta page.
@@ -72,8 +81,7 @@ page_tail(Page page)
 static inline bool
 page_is_stream(PageKind kind)
 {
-	return kind == PAGE_VECTOR || kind == PAGE_PARAMS || kind == PAGE_MAP_LEAF ||
-		   kind == PAGE_MAP_INNER;
+	return kind == PAGE_VECTOR || kind == PAGE_PARAMS || page_is_words(kind);
 }
 
 /* Bytes of the special area of a kind of page. */

@@ -86,8 +86,8 @@ foreach my $kind (@kinds, @cases)
 }
 
 # The fields of a page's end, and of the meta page, that the tests set: offset, size and where they are.
-my %meta = (magic => 0, version => 4, params_block => 48, entry => 52, fill_page => 56, free_head => 68, free_tail => 80,
-	vector_block => 92, vector_end => 96, vector_offset => 100);
+my %meta = (magic => 0, version => 4, params_block => 48, entry => 52, fill_page => 56, free_head => 72, free_tail => 88,
+	vector_block => 104, vector_end => 108, vector_offset => 112);
 my %tail = (next_page => 8, vector_block => 12, vector_offset => 16, used => 18, nfree => 20, kind => 28, flags => 29);
 
 sub meta_at { my ($field, $i) = @_; return 24 + $meta{$field} + 4 * ($i // 0); }

@@ -38,8 +38,8 @@ sub set_link { my ($file, $node, $i, $to) = @_; return $file->at($file->link_off
 my @cases = (
 	# pages
 	[ 'page id', sub { $_[0]->page(2, 'page_id', 1) }, 'at BLOCK: it is not a page of this access method' ],
-	[ 'kind of page', sub { $_[0]->page(2, 'kind', 9) }, 'at BLOCK: it is not a page of this access method' ],
-	[ 'a kind that is only asked for', sub { $_[0]->page(2, 'kind', 8) }, 'at BLOCK: it is not a page of this access method' ],
+	[ 'kind of page', sub { $_[0]->page(2, 'kind', 11) }, 'at BLOCK: it is not a page of this access method' ],
+	[ 'a kind that is only asked for', sub { $_[0]->page(2, 'kind', 10) }, 'at BLOCK: it is not a page of this access method' ],
 	# the row map
 	[ 'a root that is no page of the map', sub { my $f = shift; $f->meta('map_root', ($f->pages_of($ELEMENT))[0]) }, 'at BLOCK: the row map leads to block \\d+, which is no such page' ],
 	[ 'a page of the map that nothing leads to', sub { my $f = shift; $f->meta('map_root', 0) }, 'at BLOCK: nothing leads to this page of the row map' ],

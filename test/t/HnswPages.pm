@@ -7,7 +7,7 @@ use warnings;
 use PostgreSQL::Test::Utils;
 
 use constant { BLOCK => 8192, HEADER => 24, TAIL => 32, NONE => 0xFFFFFFFF };
-use constant { ELEMENT => 0, UPPER => 1, DUPLICATE => 2, VECTOR => 3, PARAMS => 4, META => 5, MAP_LEAF => 6 };
+use constant { ELEMENT => 0, UPPER => 1, DUPLICATE => 2, KEY => 3, VECTOR => 4, PARAMS => 5, META => 6, MAP_LEAF => 7, KEY_ROOT => 9 };
 use constant { UNUSED => 0, LIVE => 1, SHELL => 2, DEAD => 3, FREE => 4 };
 
 # Field => [ offset, what pack() calls its type ]: of the page header and of the tail, in a page; of the meta page; of slots.
@@ -19,9 +19,9 @@ my %page_fields = (
 my %meta_fields = (
 	magic => [ 0, 'L' ], version => [ 4, 'L' ], m => [ 20, 'S' ], code_size => [ 28, 'L' ], vector_size => [ 32, 'L' ],
 	slot_size => [ 36, 'S' ], slot_start => [ 38, 'S' ], slots_per_page => [ 40, 'S' ], left_out => [ 42, 'S' ],
-	entry => [ 52, 'L' ], fill_page => [ 56, 'L' ], free_head => [ 68, 'L' ], free_tail => [ 80, 'L' ],
-	vector_block => [ 92, 'L' ], vector_end => [ 96, 'L' ], vector_offset => [ 100, 'L' ], tuples => [ 104, 'd' ],
-	reach => [ 112, 'f' ], map_root => [ 132, 'L' ], map_root_2 => [ 140, 'L' ], map_stride => [ 148, 'S' ], reserved => [ 194, 'S' ]);
+	entry => [ 52, 'L' ], fill_page => [ 56, 'L' ], free_head => [ 72, 'L' ], free_tail => [ 88, 'L' ],
+	vector_block => [ 104, 'L' ], vector_end => [ 108, 'L' ], vector_offset => [ 112, 'L' ], reserved => [ 116, 'L' ], tuples => [ 120, 'd' ],
+	reach => [ 128, 'f' ], map_root => [ 148, 'L' ], map_root_2 => [ 156, 'L' ], map_stride => [ 164, 'S' ]);
 my %slot_fields = (
 	tid => [ 0, 'a6' ], base => [ 0, 'L' ], base_rest => [ 4, 'S' ], owner => [ 0, 'L' ], count => [ 4, 'S' ], generation => [ 6, 'S' ],
 	state => [ 8, 'C' ], layer => [ 9, 'C' ], reserved => [ 10, 'S' ], next => [ 12, 'L' ]);
