@@ -17,7 +17,8 @@ data="CREATE TABLE items (id int PRIMARY KEY, v vector(3), h halfvec(3), s spars
 	CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
 	INSERT INTO parts SELECT id, v FROM items; CREATE INDEX ON parts USING hnsw (v vector_ip_ops) WITH (m = 8, ef_construction = 32);
 	DO \$\$ DECLARE c record; BEGIN
-		FOR c IN SELECT opcname, opcintype::regtype::text AS type FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hnsw' LOOP
+		FOR c IN SELECT opcname, opcintype::regtype::text AS type FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hnsw'
+			AND opcintype::regtype::text IN ('vector', 'halfvec', 'sparsevec', 'bit') LOOP
 			EXECUTE format('CREATE INDEX ON items USING hnsw (%I %I)',
 				CASE c.type WHEN 'vector' THEN 'v' WHEN 'halfvec' THEN 'h' WHEN 'sparsevec' THEN 's' ELSE 'b' END, c.opcname);
 		END LOOP;

@@ -6,13 +6,15 @@ query "CREATE TABLE items (id int PRIMARY KEY, v vector(8), h halfvec(8), s spar
 	CREATE UNIQUE INDEX ON items (h);
 	CREATE INDEX ON items USING hnsw ((v::halfvec(8)) halfvec_l2_ops) WHERE id > 5;
 	CREATE INDEX ON items USING hnsw (v vector_l2_ops) WITH (m = 5, ef_construction = 33, bits = 8, rerank = half);
+	CREATE INDEX ON items USING hnsw (id, (v::halfvec(8)) halfvec_cosine_ops);
 	CREATE VIEW nearest AS SELECT id, v <-> '[1,1,1,1,1,1,1,1]' AS far FROM items ORDER BY far LIMIT 3;
 	CREATE MATERIALIZED VIEW means AS SELECT id % 3 AS class, avg(v) AS v, sum(h) AS h FROM items GROUP BY 1;
 	CREATE FUNCTION double(vector) RETURNS vector LANGUAGE sql IMMUTABLE AS 'SELECT \$1 + \$1';
 	CREATE DOMAIN embedding AS vector(8) CHECK (vector_dims(VALUE) = 8);
 	CREATE TYPE pair AS (a vector(2), b halfvec(3));
 	DO \$\$ DECLARE c record; BEGIN
-		FOR c IN SELECT opcname, opcintype::regtype AS type FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hnsw' LOOP
+		FOR c IN SELECT opcname, opcintype::regtype AS type FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hnsw'
+			AND opcintype::regtype::text IN ('vector', 'halfvec', 'sparsevec', 'bit') LOOP
 			EXECUTE format('CREATE INDEX ON items USING hnsw (%I %I)',
 				CASE c.type::text WHEN 'vector' THEN 'v' WHEN 'halfvec' THEN 'h' WHEN 'sparsevec' THEN 's' ELSE 'b' END, c.opcname);
 		END LOOP;
