@@ -210,7 +210,7 @@ BEGIN
 	RAISE NOTICE 'functions that get hnswc''s code: %', (SELECT count(*) FROM matched JOIN pg_proc p ON p.oid = old
 		WHERE classid = 'pg_proc'::regclass AND new IS NOT NULL AND prokind = 'f');
 	RAISE NOTICE 'hnsw operator classes that get hnswc''s support function: %', (SELECT count(*) FROM matched
-		WHERE type = 'operator class' AND name LIKE '% USING hnsw' AND new IS NOT NULL);
+		WHERE type = 'operator class' AND name LIKE '% USING hnsw' AND old IS NOT NULL AND new IS NOT NULL);
 	RAISE NOTICE 'objects that are added: %', (SELECT coalesce(string_agg(type || ' ' || name, ', ' ORDER BY type, name), 'none')
 		FROM matched WHERE old IS NULL);
 	RAISE NOTICE 'objects that are dropped: %', (SELECT coalesce(string_agg(type || ' ' || name, ', ' ORDER BY type, name), 'none') FROM obsolete);
@@ -240,6 +240,20 @@ INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsub
 	WHERE s.amprocnum = 1;
 DELETE FROM pg_depend USING support s WHERE classid = 'pg_amproc'::regclass AND objid = s.oid AND s.amprocnum <> 1;
 DELETE FROM pg_amproc p USING support s WHERE s.oid = p.oid AND s.amprocnum <> 1;
+
+-- What only hnswc has of operator classes, those of key columns, changes over to the access method that stays, with its families.
+
+CREATE TEMP TABLE moving ON COMMIT DROP AS
+	SELECT o.classid, o.new AS oid, a.old AS method, a.new AS was FROM matched o, matched a
+	WHERE o.classid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass) AND o.old IS NULL
+		AND a.classid = 'pg_am'::regclass AND a.old IS NOT NULL AND a.new IS NOT NULL;
+
+UPDATE pg_opclass c SET opcmethod = method FROM moving m WHERE m.classid = 'pg_opclass'::regclass AND m.oid = c.oid AND opcmethod = was;
+UPDATE pg_opfamily f SET opfmethod = method FROM moving m WHERE m.classid = 'pg_opfamily'::regclass AND m.oid = f.oid AND opfmethod = was;
+UPDATE pg_amop o SET amopmethod = method FROM moving m
+	WHERE m.classid = 'pg_opfamily'::regclass AND m.oid = amopfamily AND amopmethod = was;
+UPDATE pg_depend d SET refobjid = method FROM moving m
+	WHERE d.classid = m.classid AND d.objid = m.oid AND refclassid = 'pg_am'::regclass AND refobjid = was;
 
 -- 5. Comments are hnswc's. What only hnswc has leaves the copy, which is dropped; what only pgvector has is dropped too; and
 -- the extension changes its name. (There is no ALTER EXTENSION ... RENAME.)

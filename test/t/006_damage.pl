@@ -354,7 +354,7 @@ expect('the list behind an empty one is of another element', "$damaged \\d+: a l
 		return word(word($_[0], $at + 4, 1 << 16), node_at($_[0], u32($_[0], $at + 12)), 0x7FFFFFFF);
 	},
 	'VACUUM TABLE;');
-expect('a page of no kind', "$damaged \\d+: the page is of no known kind", sub { return byte($_[0], tail_at(block_of($_[0], 0), 'kind'), 99); },
+expect('a page of no kind', "$damaged \\d+: the page is of no known kind", sub { return byte($_[0], tail_at(block_of($_[0], 0), 'kind'), 11); },
 	'VACUUM TABLE;');
 expect('the entry point is on no layer', "$damaged \\d+: the entry point has no such layer",
 	sub { return byte($_[0], node_at($_[0], u32($_[0], meta_at('entry'))) + 9, 77); });

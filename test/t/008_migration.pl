@@ -259,7 +259,7 @@ foreach my $query (q{v <-> '[3,3,3]'}, q{v <=> '[3,3,3]'}, q{v::halfvec(3) <+> '
 {
 	my $search = "SELECT array_agg(d) FROM (SELECT ($query)::numeric(10,3) AS d FROM items WHERE id > 3 ORDER BY $query LIMIT 5) s";
 	my $by_index = 'SET enable_seqscan = off; SET enable_sort = off';
-	like($node->safe_psql('d', "$by_index; EXPLAIN $search"), qr/Index Scan using items_(idx|cosine|h|s|bits)/, "$query uses its index");
+	like($node->safe_psql('d', "$by_index; EXPLAIN $search"), qr/(Index Scan using|Index Name:) items_(idx|cosine|h|s|bits)/, "$query uses its index");
 	is($node->safe_psql('d', "$by_index; $search"), $node->safe_psql('d', "SET enable_indexscan = off; $search"), "$query: the same by index");
 }
 $node->safe_psql('d', q{INSERT INTO items (id, v) VALUES (1000, '[3,3,3]'); INSERT INTO parts VALUES (1, '[1,2]'); VACUUM items;
