@@ -94,8 +94,8 @@ foreach my $metric (sort keys %operators)
 {
 	foreach my $options (@options)
 	{
-		# by inner product all walks lead to the long rows first
-		my $tolerance = $metric eq 'ip' ? 0.08 : $tolerance{$options} // 0.02;
+		# by inner product all walks lead to the long rows first; a parallel build finds .91 to .95, a broken one a tenth
+		my $tolerance = $metric eq 'ip' ? 0.13 : $tolerance{$options} // 0.02;
 		my @tried = is_long() ? (map { my $kind = $_; map { [$kind, $_] } @ways } @kinds) :
 			([$kinds[$turn % @kinds], $ways[$turn % @ways]]);
 		my $without;
