@@ -94,8 +94,9 @@ foreach my $metric (sort keys %operators)
 {
 	foreach my $options (@options)
 	{
-		# by inner product all walks lead to the long rows first; a parallel build finds .91 to .95, a broken one a tenth
-		my $tolerance = $metric eq 'ip' ? 0.13 : $tolerance{$options} // 0.02;
+		# by inner product all walks lead to the long rows first; the graph decides how soon they leave, so several are built
+		my $tolerance = $metric eq 'ip' ? 0.08 : $tolerance{$options} // 0.02;
+		my $builds = $metric eq 'ip' ? 3 : 1;
 		my @tried = is_long() ? (map { my $kind = $_; map { [$kind, $_] } @ways } @kinds) :
 			([$kinds[$turn % @kinds], $ways[$turn % @ways]]);
 		my $without;
@@ -107,10 +108,14 @@ foreach my $metric (sort keys %operators)
 		{
 			my ($kind, $way) = @$try;
 			my $name = "$metric, $options, $kind->[0], $way";
-			my ($others, $all, $away);
+			my ($others, $all, $away) = (0);
 
-			build($metric, $options, $kind, $way);
-			$others = found($metric, 'query', 'id > 0');
+			foreach (1 .. $builds)
+			{
+				build($metric, $options, $kind, $way);
+				$others += found($metric, 'query', 'id > 0') / $builds;
+			}
+			$others = sprintf('%.4f', $others);
 			cmp_ok($others, '>=', $without - $tolerance, "$name: the others, $others, and without $without");
 			# by distance: far rows may be equal, and float32 hardly tells the angles between some of them
 			$away = $node->safe_psql('postgres', "SET hnsw.ef_search = 100; SET enable_seqscan = off;
