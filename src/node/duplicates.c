@@ -125,12 +125,7 @@ try_add(PageReader *reader, NodeId element, int generation, ItemPointer tid, Nod
 		result = first_list_add(reader, element, slot->next, tid, wal) ? 1 : 0;
 	else if (slot->next == *first)
 	{
-		PageEdit edit;
-
-		edit_init(&edit, reader->index, wal);
-		edit_set(&edit, edit_page(&edit, buffer), &slot->next, list);
-		edit_commit(&edit);
-		edit_free(&edit);
+		edit_field(reader->index, buffer, &slot->next, list, wal);
 		result = 1;
 	}
 	*first = slot->next;

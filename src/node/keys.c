@@ -197,14 +197,7 @@ revive(PageReader *reader, NodeId key, bool wal)
 	bool live;
 
 	if (slot->state == SLOT_DEAD)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, reader->index, wal);
-		edit_set(&edit, edit_page(&edit, buffer), &slot->state, (uint8) SLOT_LIVE);
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
+		edit_field(reader->index, buffer, &slot->state, (uint8) SLOT_LIVE, wal);
 	live = slot->state == SLOT_LIVE;
 	UnlockReleaseBuffer(buffer);
 	return live;
@@ -258,14 +251,7 @@ hang(PageReader *reader, KeyWay *way, NodeId key, bool wal)
 	bool hung = !gone && *word == NODE_NONE;
 
 	if (hung)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, reader->index, wal);
-		edit_set(&edit, edit_page(&edit, buffer), word, key);
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
+		edit_field(reader->index, buffer, word, key, wal);
 	way->next = gone ? NODE_NONE : *word;
 	UnlockReleaseBuffer(buffer);
 	return hung;
@@ -277,12 +263,8 @@ forsake(PageReader *reader, NodeId key, bool wal)
 {
 	KeySlot *slot;
 	Buffer buffer = lock_key(reader, key, BUFFER_LOCK_EXCLUSIVE, &slot);
-	PageEdit edit;
 
-	edit_init(&edit, reader->index, wal);
-	edit_set(&edit, edit_page(&edit, buffer), &slot->state, (uint8) SLOT_SHELL);
-	edit_commit(&edit);
-	edit_free(&edit);
+	edit_field(reader->index, buffer, &slot->state, (uint8) SLOT_SHELL, wal);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -358,13 +340,9 @@ key_count(PageReader *reader, NodeId key, int64 more, bool wal)
 	KeySlot *slot;
 	Buffer buffer = lock_key(reader, key, BUFFER_LOCK_EXCLUSIVE, &slot);
 	int64 count = (int64) slot->count + more;
-	PageEdit edit;
 
-	edit_init(&edit, reader->index, wal);
-	edit_set(&edit, edit_page(&edit, buffer), &slot->count,
-			 (uint32) Max(0, Min(count, PG_UINT32_MAX)));
-	edit_commit(&edit);
-	edit_free(&edit);
+	edit_field(reader->index, buffer, &slot->count, (uint32) Max(0, Min(count, PG_UINT32_MAX)),
+			   wal);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -376,14 +354,7 @@ key_mark(PageReader *reader, NodeId key)
 	bool dead;
 
 	if (slot->state == SLOT_LIVE && slot->entry == NODE_NONE)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, reader->index, true);
-		edit_set(&edit, edit_page(&edit, buffer), &slot->state, (uint8) SLOT_DEAD);
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
+		edit_field(reader->index, buffer, &slot->state, (uint8) SLOT_DEAD, true);
 	dead = slot->state == SLOT_DEAD;
 	UnlockReleaseBuffer(buffer);
 	return dead;

@@ -135,14 +135,10 @@ list_set_next(PageReader *reader, NodeId list, NodeId next)
 	const PageLayout *layout = &reader->state->layout;
 	Buffer buffer =
 		reader_lock_page(reader, node_block(layout, list), PAGE_DUPLICATE, BUFFER_LOCK_EXCLUSIVE);
-	PageEdit edit;
 
 	Assert(list != next);
-	edit_init(&edit, reader->index, true);
-	edit_set(&edit, edit_page(&edit, buffer),
-			 &duplicate_slot(reader, buffer, node_slot(layout, list))->next, next);
-	edit_commit(&edit);
-	edit_free(&edit);
+	edit_field(reader->index, buffer,
+			   &duplicate_slot(reader, buffer, node_slot(layout, list))->next, next, true);
 	UnlockReleaseBuffer(buffer);
 }
 

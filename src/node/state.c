@@ -381,13 +381,8 @@ void
 index_set_recall(Relation index, const RecallWidths *recall)
 {
 	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	PageEdit edit;
 
-	edit_init(&edit, index, true);
-	edit_write(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->recall, recall,
-			   sizeof(*recall));
-	edit_commit(&edit);
-	edit_free(&edit);
+	edit_field(index, buffer, &page_meta(BufferGetPage(buffer))->recall, *recall, true);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -396,13 +391,8 @@ index_set_built(Relation index)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
 	Buffer buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	PageEdit edit;
 
-	edit_init(&edit, index, true);
-	edit_set(&edit, edit_page(&edit, buffer), &page_meta(BufferGetPage(buffer))->built_blocks,
-			 nblocks);
-	edit_commit(&edit);
-	edit_free(&edit);
+	edit_field(index, buffer, &page_meta(BufferGetPage(buffer))->built_blocks, nblocks, true);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -416,14 +406,7 @@ index_leave_out(Relation index, IndexState *state, uint16 flag, bool wal)
 	buffer = page_lock(index, HNSWC_META_BLOCK, PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = page_meta(BufferGetPage(buffer));
 	if (meta->flags & flag)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, index, wal);
-		edit_set(&edit, edit_page(&edit, buffer), &meta->flags, (uint16) (meta->flags & ~flag));
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
+		edit_field(index, buffer, &meta->flags, (uint16) (meta->flags & ~flag), wal);
 	UnlockReleaseBuffer(buffer);
 	state->flags &= ~flag;
 }

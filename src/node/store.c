@@ -206,14 +206,7 @@ page_store_set_entry(GraphStore *store, NodeId expected, NodeId node, int layer)
 	meta = page_meta(BufferGetPage(buffer));
 	set = meta->entry == expected;
 	if (set)
-	{
-		PageEdit edit;
-
-		edit_init(&edit, pages->reader.index, pages->wal);
-		edit_set(&edit, edit_page(&edit, buffer), &meta->entry, node);
-		edit_commit(&edit);
-		edit_free(&edit);
-	}
+		edit_field(pages->reader.index, buffer, &meta->entry, node, pages->wal);
 	UnlockReleaseBuffer(buffer);
 	return set;
 }

@@ -184,3 +184,14 @@ edit_free(PageEdit *edit)
 			pfree(edit->pages[i].delta);
 	memset(edit, 0, sizeof(*edit));
 }
+
+void
+edit_alone(Relation index, Buffer buffer, void *target, const void *data, Size size, bool wal)
+{
+	PageEdit edit;
+
+	edit_init(&edit, index, wal);
+	edit_write(&edit, edit_page(&edit, buffer), target, data, size);
+	edit_commit(&edit);
+	edit_free(&edit);
+}

@@ -178,6 +178,15 @@ extern void edit_write(PageEdit *edit, int page, void *target, const void *data,
 	} while (0)
 extern void edit_commit(PageEdit *edit);
 extern void edit_free(PageEdit *edit);
+/* An edit of one field of one page, whose exclusive lock the caller holds. */
+extern void edit_alone(Relation index, Buffer buffer, void *target, const void *data, Size size,
+					   bool wal);
+#define edit_field(index, buffer, field, value, wal)                                    \
+	do                                                                                  \
+	{                                                                                   \
+		__typeof__(*(field)) edit_value = (value);                                      \
+		edit_alone((index), (buffer), (field), &edit_value, sizeof(edit_value), (wal)); \
+	} while (0)
 
 /* locks.c */
 
